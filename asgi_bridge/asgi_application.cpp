@@ -1,0 +1,146 @@
+#include "asgi_bridge/asgi_application.h"
+
+#include <array>
+#include <utility>
+
+#include "asgi_bridge/http_cycle.h"
+#include "asgi_bridge/interned.h"
+#include "asgi_bridge/python_values.h"
+#include "asgi_bridge/websocket_cycle.h"
+
+namespace cppasgi::bridge {
+
+namespace {
+
+// Calls logger.<method>(text[, exc_info=exception]). Logging must never break the server.
+void call_logger(PyObject* method, PyObject* text, PyObject* exception) {
+  const std::array<PyObject*, 3> arguments{interned().logger, text, exception};
+  const PythonRef names =
+      PythonRef::steal(exception == nullptr ? nullptr : PyTuple_Pack(1, interned().exc_info));
+  const PythonRef result =
+      PythonRef::steal(PyObject_VectorcallMethod(method, arguments.data(), 2, names.get()));
+  if (!result) PyErr_WriteUnraisable(interned().logger);
+}
+
+}  // namespace
+
+AsgiApplication::AsgiApplication(PyObject* callable, PyObject* loop)
+    : callable_(PythonRef::share(callable)), loop_(PythonRef::share(loop)) {}
+
+std::shared_ptr<AsgiApplication> AsgiApplication::share() { return {owner_.lock(), this}; }
+
+void AsgiApplication::start_http(Handle<HttpResponder> exchange) {
+  queue(*new HttpCycle(share(), exchange));
+}
+
+void AsgiApplication::start_websocket(Handle<WebSocketResponder> websocket) {
+  queue(*new WebSocketCycle(share(), websocket));
+}
+
+void AsgiApplication::on_log(std::string_view line) {
+  if (!has_ready()) on_ready_();
+  log_lines_.emplace_back(line);
+}
+
+void AsgiApplication::queue(Cycle& cycle) {
+  if (cycle.queued) return;
+  cycle.queued = true;
+  if (!has_ready()) on_ready_();
+  ready_.emplace_back(&cycle);
+}
+
+bool AsgiApplication::drain() {
+  write_log_lines();
+  started_ = 0;
+  draining_.swap(ready_);
+  const std::size_t running_before = running_.size();
+  for (std::size_t i = 0; i < draining_.size(); ++i) {
+    Cycle& cycle = *draining_[i].get();
+    cycle.queued = false;
+    cycle.lone = draining_.size() == 1;
+    if (cycle.run()) continue;
+    // An exception that the loop must see (SystemExit, KeyboardInterrupt): the others keep their
+    // place.
+    for (std::size_t rest = i + 1; rest < draining_.size(); ++rest)
+      ready_.push_back(std::move(draining_[rest]));
+    draining_.clear();
+    return false;
+  }
+  draining_.clear();
+  started_ = running_.size() > running_before ? running_.size() - running_before : 0;
+  return true;
+}
+
+void AsgiApplication::add_running(Cycle& cycle) {
+  cycle.index = running_.size();
+  running_.emplace_back(&cycle);
+}
+
+void AsgiApplication::remove_running(Cycle& cycle) {
+  const std::size_t index = cycle.index;
+  std::swap(running_[index], running_.back());
+  running_[index]->index = index;
+  running_.pop_back();
+  if (running_.empty() && on_idle_) on_idle_();
+}
+
+Py_ssize_t AsgiApplication::cancel_all() {
+  std::vector<PythonRef> tasks;
+  for (const CycleRef& cycle : running_) tasks.push_back(PythonRef::share(cycle->task()));
+  for (const PythonRef& task : tasks) {
+    const PythonRef cancelled =
+        PythonRef::steal(PyObject_CallMethodNoArgs(task.get(), interned().cancel));
+    if (!cancelled) return -1;
+  }
+  return static_cast<Py_ssize_t>(tasks.size());
+}
+
+PyObject* AsgiApplication::overdue(std::chrono::duration<double> timeout) {
+  PythonRef tasks = PythonRef::steal(PyList_New(0));
+  if (!tasks) return nullptr;
+  const auto now = std::chrono::steady_clock::now();
+  for (const CycleRef& cycle : running_) {
+    if (cycle->is_overdue(now, timeout) && PyList_Append(tasks.get(), cycle->task()) != 0) {
+      return nullptr;
+    }
+  }
+  return tasks.release();
+}
+
+void AsgiApplication::abandon_all() {
+  std::vector<CycleRef> running = std::exchange(running_, {});
+  std::vector<CycleRef> ready = std::exchange(ready_, {});
+  for (const CycleRef& cycle : running) cycle->abandon();
+}
+
+void AsgiApplication::log_exception() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  const PythonRef owned_type = PythonRef::steal(type);
+  const PythonRef exception = PythonRef::steal(value);
+  const PythonRef owned_traceback = PythonRef::steal(traceback);
+  const PythonRef text =
+      PythonRef::steal(PyUnicode_FromFormat("Exception inside application: %S", exception.get()));
+  if (text) {
+    call_logger(interned().error, text.get(), exception.get());
+  } else {
+    PyErr_WriteUnraisable(interned().logger);
+  }
+}
+
+void AsgiApplication::log_error(const char* text) {
+  const PythonRef line = PythonRef::steal(to_text(text));
+  if (line) call_logger(interned().error, line.get(), nullptr);
+}
+
+void AsgiApplication::write_log_lines() {
+  if (log_lines_.empty()) return;
+  for (const std::string& line : std::exchange(log_lines_, {})) {
+    const PythonRef text = PythonRef::steal(to_text(line));
+    if (text) call_logger(interned().warning, text.get(), nullptr);
+  }
+}
+
+}  // namespace cppasgi::bridge

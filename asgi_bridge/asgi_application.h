@@ -1,0 +1,104 @@
+// The Python application behind the core's port (server/application.h): notes what the core reports
+// while libuv runs, then hands it to Python in one go (drain), one asyncio task per exchange.
+#pragma once
+
+#include <Python.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "asgi_bridge/cycle.h"
+#include "asgi_bridge/python_ref.h"
+#include "asgi_bridge/scope.h"
+#include "server/application.h"
+
+namespace cppasgi::bridge {
+
+class AsgiApplication final : public Application {
+ public:
+  // `callable` is ASGI 3, `loop` the asyncio loop it runs on.
+  AsgiApplication(PyObject* callable, PyObject* loop);
+
+  // False with a Python exception.
+  bool init(std::string_view root_path) { return scopes_.init(root_path); }
+  void set_state(PyObject* state) { scopes_.set_state(state); }
+  // The object that owns this one: cycles share it.
+  void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
+  // Called when the ready queue gets its first entry.
+  void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
+  // Called when the last running call has ended.
+  void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
+  // Called by a lone exchange that has sent its response: write it now.
+  void set_on_lone_response(std::function<void()> hook) { on_lone_response_ = std::move(hook); }
+
+  // Starts and wakes everything in the ready queue. False with an exception for the event loop;
+  // what is left stays queued.
+  bool drain();
+  bool has_ready() const { return !ready_.empty() || !log_lines_.empty(); }
+  // Tasks that the last drain() started and that the loop will step next.
+  std::size_t started() const { return started_; }
+  std::size_t running() const { return running_.size(); }
+  // Cancels the tasks of all running calls and returns how many there were; -1 with a Python
+  // exception.
+  Py_ssize_t cancel_all();
+  // The tasks of calls that still run `timeout` after their exchange was over, each once: a list
+  // (new reference), or null with a Python exception. Ask every now and then.
+  PyObject* overdue(std::chrono::duration<double> timeout);
+  // The server closes: lets go of running calls.
+  void abandon_all();
+  // A new round of the loop: sends may complete at once again.
+  void new_round() { immediate_sends_ = 0; }
+
+  // --- by cycles ---
+
+  PyObject* callable() const { return callable_.get(); }
+  PyObject* loop() const { return loop_.get(); }
+  ScopeMaker& scopes() { return scopes_; }
+  void queue(Cycle& cycle);
+  void add_running(Cycle& cycle);
+  void remove_running(Cycle& cycle);
+  // May one more send complete without giving other tasks a turn?
+  bool may_send_immediately() { return ++immediate_sends_ <= kSendBudget; }
+  void lone_response() { on_lone_response_(); }
+  // Logs the exception that is set, or a plain line. Never raises.
+  void log_exception();
+  void log_error(const char* text);
+
+  // Reused by the cycles for reading messages.
+  http::ResponseHead response_head;
+  std::vector<PythonRef> alive;
+  std::string content;
+
+  // --- Application ---
+
+  void start_http(Handle<HttpResponder> exchange) override;
+  void start_websocket(Handle<WebSocketResponder> websocket) override;
+  void on_log(std::string_view line) override;
+
+ private:
+  static constexpr std::size_t kSendBudget = 256;
+
+  std::shared_ptr<AsgiApplication> share();
+  void write_log_lines();
+
+  PythonRef callable_;
+  PythonRef loop_;
+  ScopeMaker scopes_;
+  std::weak_ptr<void> owner_;
+  std::function<void()> on_ready_;
+  std::function<void()> on_idle_;
+  std::function<void()> on_lone_response_;
+  std::vector<CycleRef> ready_;
+  std::vector<CycleRef> draining_;
+  std::vector<CycleRef> running_;
+  std::vector<std::string> log_lines_;
+  std::size_t started_ = 0;
+  std::size_t immediate_sends_ = 0;
+};
+
+}  // namespace cppasgi::bridge

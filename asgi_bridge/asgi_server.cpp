@@ -1,0 +1,115 @@
+#include "asgi_bridge/asgi_server.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+namespace cppasgi::bridge {
+
+std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pybind11::object loop,
+                                               const AsgiServerOptions& options) {
+  std::shared_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
+  server->application_.set_owner(server);
+  if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
+    throw pybind11::error_already_set();
+  }
+  return server;
+}
+
+AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOptions& options)
+    : application_(application, loop),
+      server_(event_loop_, application_, options.server, options.access_log_fd),
+      loop_bridge_(event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }) {
+  application_.set_on_ready([this] { batch_needed(); });
+  application_.set_on_lone_response([this] {
+    lone_ = true;
+    server_.finish_batch();
+    lone_ = false;
+    if (application_.has_ready()) loop_bridge_.soon();
+  });
+  server_.set_batch_hook([this] { batch_needed(); });
+}
+
+AsgiServer::~AsgiServer() { close(); }
+
+Address AsgiServer::bind_fd(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
+  return server_.adopt(copy);
+}
+
+void AsgiServer::start(const pybind11::object& state) {
+  application_.set_state(state.ptr());
+  server_.start();
+  loop_bridge_.soon();
+}
+
+void AsgiServer::drain(pybind11::object on_drained) {
+  on_drained_ = PythonRef::share(on_drained.ptr());
+  application_.set_on_idle([this] { loop_bridge_.soon(); });
+  server_.drain();
+  loop_bridge_.soon();
+}
+
+std::size_t AsgiServer::cancel_applications() {
+  const Py_ssize_t count = application_.cancel_all();
+  if (count < 0) throw pybind11::error_already_set();
+  return static_cast<std::size_t>(count);
+}
+
+pybind11::list AsgiServer::overdue_applications(double timeout_seconds) {
+  PyObject* tasks = application_.overdue(std::chrono::duration<double>(timeout_seconds));
+  if (tasks == nullptr) throw pybind11::error_already_set();
+  return pybind11::reinterpret_steal<pybind11::list>(tasks);
+}
+
+void AsgiServer::close() {
+  if (closed_) return;
+  closed_ = true;
+  server_.set_batch_hook({});
+  server_.abort();
+  event_loop_.run_pending();  // the close callbacks
+  loop_bridge_.detach();
+  on_drained_.clear();
+  application_.abandon_all();
+}
+
+// --- batches ---
+
+// Something was put off. A tick deals with it at its end; otherwise asyncio calls us when what is
+// ready now has run.
+void AsgiServer::batch_needed() {
+  if (!in_tick_ && !lone_) loop_bridge_.soon();
+}
+
+// libuv has run: hand what it brought to Python. Woken tasks have run when drain() returns; tasks
+// that it started run in the loop's next round, and on_soon(), queued behind them, sends what they
+// answered.
+bool AsgiServer::on_tick() {
+  in_tick_ = true;
+  application_.new_round();
+  const bool succeeded = application_.drain();
+  server_.finish_batch();
+  in_tick_ = false;
+  if (application_.started() > 1 || application_.has_ready()) loop_bridge_.soon();
+  return succeeded && report_drained();
+}
+
+bool AsgiServer::on_soon() {
+  application_.new_round();
+  server_.finish_batch();
+  const bool succeeded = application_.drain();
+  if (application_.has_ready()) loop_bridge_.soon();
+  return succeeded && report_drained();
+}
+
+bool AsgiServer::report_drained() {
+  if (!on_drained_ || server_.connections() != 0 || application_.running() != 0) return true;
+  const PythonRef callback = std::exchange(on_drained_, {});
+  return static_cast<bool>(PythonRef::steal(PyObject_CallNoArgs(callback.get())));
+}
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,67 @@
+// cppasgi._native.Server: one core server and its application inside one asyncio loop. Joins the
+// three parts (core, application, loop) and decides when a batch ends. Loop thread, with the GIL.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "asgi_bridge/asgi_application.h"
+#include "asgi_bridge/loop_bridge.h"
+#include "server/net/event_loop.h"
+#include "server/options.h"
+#include "server/server.h"
+
+namespace cppasgi::bridge {
+
+struct AsgiServerOptions {
+  ServerOptions server;
+  std::string root_path;
+  int access_log_fd = -1;
+};
+
+class AsgiServer {
+ public:
+  // Attaches to `loop`; throws pybind11::error_already_set when that fails.
+  static std::shared_ptr<AsgiServer> create(pybind11::object application, pybind11::object loop,
+                                            const AsgiServerOptions& options);
+  ~AsgiServer();
+  AsgiServer(const AsgiServer&) = delete;
+  AsgiServer& operator=(const AsgiServer&) = delete;
+
+  Address bind_tcp(const std::string& host, std::uint16_t port, int backlog) {
+    return server_.bind_tcp(host, port, backlog);
+  }
+  Address bind_unix(const std::string& path, int backlog) {
+    return server_.bind_unix(path, backlog);
+  }
+  Address bind_fd(int fd);
+  void start(const pybind11::object& state);
+  void drain(pybind11::object on_drained);
+  std::size_t cancel_applications();
+  pybind11::list overdue_applications(double timeout_seconds);
+  void close();
+  std::size_t connections() const { return server_.connections(); }
+  std::size_t running_applications() const { return application_.running(); }
+
+ private:
+  AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOptions& options);
+
+  bool on_tick();
+  bool on_soon();
+  void batch_needed();
+  bool report_drained();
+
+  net::EventLoop event_loop_;
+  AsgiApplication application_;
+  Server server_;
+  LoopBridge loop_bridge_;
+  PythonRef on_drained_;
+  bool in_tick_ = false;
+  bool lone_ = false;  // a lone response is being written: nothing is put off
+  bool closed_ = false;
+};
+
+}  // namespace cppasgi::bridge

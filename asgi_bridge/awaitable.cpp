@@ -1,0 +1,352 @@
+#include "asgi_bridge/awaitable.h"
+
+#include <structmember.h>
+
+#include <array>
+#include <cstdint>
+
+#include "asgi_bridge/interned.h"
+#include "asgi_bridge/python_types.h"
+
+namespace cppasgi::bridge {
+
+// --- Completed: a result that is there already ---
+
+namespace {
+
+struct Completed {
+  PyObject_HEAD
+  PyObject* value;      // null once it was handed out
+  PyObject* exception;  // raised instead
+  bool yield_first;     // one bare yield before it completes
+};
+
+PyTypeObject* completed_type = nullptr;
+PyObject* shared_none = nullptr;
+
+PySendResult completed_send(PyObject* self, PyObject*, PyObject** result) noexcept {
+  auto* completed = reinterpret_cast<Completed*>(self);
+  if (completed->yield_first) {
+    completed->yield_first = false;
+    *result = Py_NewRef(Py_None);
+    return PYGEN_NEXT;
+  }
+  if (completed->exception != nullptr) {
+    *result = nullptr;
+    PyErr_SetObject(PyExceptionInstance_Class(completed->exception), completed->exception);
+    return PYGEN_ERROR;
+  }
+  *result = completed->value != nullptr && self != shared_none
+                ? std::exchange(completed->value, nullptr)
+                : Py_NewRef(Py_None);
+  return PYGEN_RETURN;
+}
+
+void completed_dealloc(PyObject* self) noexcept {
+  Py_CLEAR(reinterpret_cast<Completed*>(self)->value);
+  Py_CLEAR(reinterpret_cast<Completed*>(self)->exception);
+  free_object(self);
+}
+
+PyObject* make_completed(PyObject* value, bool yield_first) {
+  auto* completed = PyObject_New(Completed, completed_type);
+  if (completed == nullptr) {
+    Py_XDECREF(value);
+    return nullptr;
+  }
+  completed->value = value;
+  completed->exception = nullptr;
+  completed->yield_first = yield_first;
+  return reinterpret_cast<PyObject*>(completed);
+}
+
+}  // namespace
+
+PyObject* completed_none() { return Py_NewRef(shared_none); }
+
+PyObject* completed_with(PyObject* value) {
+  return value == nullptr ? nullptr : make_completed(value, false);
+}
+
+PyObject* raising() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  PyObject* completed = make_completed(nullptr, false);
+  if (completed == nullptr) {
+    Py_XDECREF(value);
+  } else {
+    reinterpret_cast<Completed*>(completed)->exception = value;
+  }
+  return completed;
+}
+
+PyObject* yield_once() { return make_completed(nullptr, true); }
+
+// --- Waiter ---
+
+// A coroutine that yields itself, and the future that it yields. asyncio's Task treats it as a
+// future because the instance has _asyncio_future_blocking; its class has not, so that
+// ensure_future() sees a coroutine.
+class Waiter {
+ public:
+  PyObject_HEAD
+  enum class State : std::uint8_t { Pending, Done, Cancelled };
+
+  PyObject* as_object() { return reinterpret_cast<PyObject*>(this); }
+  static Waiter* of(PyObject* object) { return reinterpret_cast<Waiter*>(object); }
+
+  void unlink() {
+    if (list == nullptr) return;
+    (previous == nullptr ? list->first_ : previous->next) = next;
+    (next == nullptr ? list->last_ : next->previous) = previous;
+    list = nullptr;
+    Py_DECREF(as_object());
+  }
+
+  // Steps the waiting task, if there is one already.
+  bool wake() {
+    if (callback == nullptr) return true;
+    const PythonRef function = PythonRef::steal(std::exchange(callback, nullptr));
+    const PythonRef task_context = PythonRef::steal(std::exchange(context, nullptr));
+    if (PyContext_Enter(task_context.get()) != 0) return false;
+    const PythonRef result = PythonRef::steal(PyObject_CallOneArg(function.get(), as_object()));
+    if (!result) {
+      PyObject *type, *raised, *traceback;
+      PyErr_Fetch(&type, &raised, &traceback);
+      PyContext_Exit(task_context.get());
+      PyErr_Restore(type, raised, traceback);
+      return false;
+    }
+    return PyContext_Exit(task_context.get()) == 0;
+  }
+
+  WaiterList* list;
+  Waiter* previous;
+  Waiter* next;
+  PyObject* loop;
+  PyObject* callback;  // the task's wake-up
+  PyObject* context;   // to run it in
+  PyObject* value;     // result, the exception's type when rejected, the message when cancelled
+  const char* reject_text;
+  State state;
+  bool blocking;  // asyncio's _asyncio_future_blocking
+};
+
+namespace {
+
+PyTypeObject* waiter_type = nullptr;
+
+// The message tells who cancelled: anyio's scopes know their own cancellations by it.
+void set_cancellation(Waiter* waiter) {
+  if (waiter->value == nullptr) {
+    PyErr_SetNone(interned().cancelled_error);
+    return;
+  }
+  const PythonRef error =
+      PythonRef::steal(PyObject_CallOneArg(interned().cancelled_error, waiter->value));
+  if (error) PyErr_SetObject(interned().cancelled_error, error.get());
+}
+
+void set_rejection(Waiter* waiter) { PyErr_SetString(waiter->value, waiter->reject_text); }
+
+PySendResult waiter_send(PyObject* self, PyObject*, PyObject** result) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  *result = nullptr;
+  switch (waiter->state) {
+    case Waiter::State::Pending:
+      waiter->blocking = true;
+      *result = Py_NewRef(self);
+      return PYGEN_NEXT;
+    case Waiter::State::Cancelled:
+      set_cancellation(waiter);
+      return PYGEN_ERROR;
+    case Waiter::State::Done:
+      break;
+  }
+  if (waiter->reject_text != nullptr) {
+    set_rejection(waiter);
+    return PYGEN_ERROR;
+  }
+  *result = waiter->value != nullptr ? std::exchange(waiter->value, nullptr) : Py_NewRef(Py_None);
+  return PYGEN_RETURN;
+}
+
+void waiter_dealloc(PyObject* self) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  Py_CLEAR(waiter->callback);
+  Py_CLEAR(waiter->context);
+  Py_CLEAR(waiter->value);
+  Py_CLEAR(waiter->loop);
+  free_object(self);
+}
+
+void cancel_waiter(Waiter* waiter) {
+  waiter->state = Waiter::State::Cancelled;
+  waiter->unlink();
+}
+
+// throw() and close() of a coroutine: whoever waited has given up.
+void waiter_abandon(PyObject* self) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  if (waiter->state == Waiter::State::Pending) cancel_waiter(waiter);
+}
+
+PyObject* waiter_add_done_callback(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                                   PyObject* keywords) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  if (count != 1) {
+    PyErr_SetString(PyExc_TypeError, "add_done_callback() takes one callback");
+    return nullptr;
+  }
+  if (waiter->callback != nullptr) {
+    PyErr_SetString(PyExc_RuntimeError, "this receive() or send() is awaited already");
+    return nullptr;
+  }
+  const bool has_context = keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1;
+  PyObject* context = has_context ? Py_NewRef(args[1]) : PyContext_CopyCurrent();
+  if (context == nullptr) return nullptr;
+  waiter->callback = Py_NewRef(args[0]);
+  waiter->context = context;
+  Py_RETURN_NONE;
+}
+
+// cancel(msg=None)
+PyObject* waiter_cancel(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                        PyObject* keywords) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  if (waiter->state != Waiter::State::Pending) Py_RETURN_FALSE;
+  const PythonRef keep = PythonRef::share(self);
+  cancel_waiter(waiter);
+  const bool has_message = count == 1 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1);
+  if (has_message && args[0] != Py_None) waiter->value = Py_NewRef(args[0]);
+  if (waiter->callback != nullptr) {
+    // Not stepped here: cancel() is called from inside other tasks.
+    const PythonRef callback = PythonRef::steal(std::exchange(waiter->callback, nullptr));
+    const PythonRef context = PythonRef::steal(std::exchange(waiter->context, nullptr));
+    const std::array<PyObject*, 4> arguments{waiter->loop, callback.get(), self, context.get()};
+    const PythonRef names = PythonRef::steal(PyTuple_Pack(1, interned().context));
+    if (!names) return nullptr;
+    const PythonRef handle = PythonRef::steal(
+        PyObject_VectorcallMethod(interned().call_soon, arguments.data(), 3, names.get()));
+    if (!handle) return nullptr;
+  }
+  Py_RETURN_TRUE;
+}
+
+PyObject* waiter_result(PyObject* self, PyObject*) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  if (waiter->state == Waiter::State::Cancelled) {
+    set_cancellation(waiter);
+    return nullptr;
+  }
+  if (waiter->state == Waiter::State::Pending) {
+    PyErr_SetString(PyExc_RuntimeError, "the result is not there yet");
+    return nullptr;
+  }
+  // The task only wants to know that it may go on; value or exception come out of its next step.
+  Py_RETURN_NONE;
+}
+
+PyObject* waiter_get_loop(PyObject* self, PyObject*) noexcept {
+  return Py_NewRef(Waiter::of(self)->loop);
+}
+
+PyObject* waiter_getattro(PyObject* self, PyObject* name) noexcept {
+  if (name == interned().future_blocking ||
+      PyUnicode_Compare(name, interned().future_blocking) == 0) {
+    return PyBool_FromLong(Waiter::of(self)->blocking);
+  }
+  return PyObject_GenericGetAttr(self, name);
+}
+
+int waiter_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
+  if (value == nullptr || PyUnicode_Compare(name, interned().future_blocking) != 0) {
+    return PyObject_GenericSetAttr(self, name, value);
+  }
+  Waiter::of(self)->blocking = value == Py_True;
+  return 0;
+}
+
+}  // namespace
+
+PyObject* WaiterList::park(PyObject* loop) {
+  auto* waiter = PyObject_New(Waiter, waiter_type);
+  if (waiter == nullptr) return nullptr;
+  waiter->list = this;
+  waiter->previous = last_;
+  waiter->next = nullptr;
+  waiter->loop = Py_NewRef(loop);
+  waiter->callback = nullptr;
+  waiter->context = nullptr;
+  waiter->value = nullptr;
+  waiter->reject_text = nullptr;
+  waiter->state = Waiter::State::Pending;
+  waiter->blocking = false;
+  (last_ == nullptr ? first_ : last_->next) = waiter;
+  last_ = waiter;
+  return Py_NewRef(waiter->as_object());  // one for the list, one for the caller
+}
+
+bool WaiterList::resolve_first(PythonRef value) {
+  Waiter* waiter = first_;
+  const PythonRef keep = PythonRef::share(waiter->as_object());
+  waiter->unlink();
+  waiter->state = Waiter::State::Done;
+  waiter->value = value.release();
+  return waiter->wake();
+}
+
+bool WaiterList::reject_first(PyObject* type, const char* text) {
+  Waiter* waiter = first_;
+  const PythonRef keep = PythonRef::share(waiter->as_object());
+  waiter->unlink();
+  waiter->state = Waiter::State::Done;
+  waiter->value = Py_NewRef(type);
+  waiter->reject_text = text;
+  return waiter->wake();
+}
+
+bool WaiterList::first_belongs_to_other_than(PyObject* task) const {
+  if (first_ == nullptr || first_->callback == nullptr) return false;
+  PyObject* wake_up = first_->callback;  // bound to the task that waits
+  if (PyCFunction_Check(wake_up)) return PyCFunction_GET_SELF(wake_up) != task;
+  return PyMethod_Check(wake_up) && PyMethod_Self(wake_up) != task;
+}
+
+void WaiterList::clear() {
+  while (first_ != nullptr) first_->unlink();
+}
+
+int init_awaitables() {
+  static PyMethodDef waiter_methods[] = {
+      {"add_done_callback", as_method(&waiter_add_done_callback), METH_FASTCALL | METH_KEYWORDS,
+       nullptr},
+      {"cancel", as_method(&waiter_cancel), METH_FASTCALL | METH_KEYWORDS, nullptr},
+      {"result", &waiter_result, METH_NOARGS, nullptr},
+      {"get_loop", &waiter_get_loop, METH_NOARGS, nullptr},
+      CPPASGI_COROUTINE_METHODS(&waiter_send, &waiter_abandon),
+      {nullptr, nullptr, 0, nullptr}};
+  static PyType_Slot waiter_slots[] = {
+      {Py_tp_dealloc, as_slot(&waiter_dealloc)},   {Py_tp_getattro, as_slot(&waiter_getattro)},
+      {Py_tp_setattro, as_slot(&waiter_setattro)}, {Py_tp_methods, waiter_methods},
+      CPPASGI_COROUTINE_SLOTS(&waiter_send),       {0, nullptr}};
+  static PyMethodDef completed_methods[] = {CPPASGI_COROUTINE_METHODS(&completed_send, nullptr),
+                                            {nullptr, nullptr, 0, nullptr}};
+  static PyType_Slot completed_slots[] = {{Py_tp_dealloc, as_slot(&completed_dealloc)},
+                                          {Py_tp_methods, completed_methods},
+                                          CPPASGI_COROUTINE_SLOTS(&completed_send),
+                                          {0, nullptr}};
+  static PyType_Spec waiter_spec = {"cppasgi._native.Waiter", sizeof(Waiter), 0, kFinalType,
+                                    waiter_slots};
+  static PyType_Spec completed_spec = {"cppasgi._native.Completed", sizeof(Completed), 0,
+                                       kFinalType, completed_slots};
+  if ((waiter_type = make_coroutine_type(waiter_spec)) == nullptr) return -1;
+  if ((completed_type = make_coroutine_type(completed_spec)) == nullptr) return -1;
+  shared_none = make_completed(nullptr, false);
+  return shared_none == nullptr ? -1 : 0;
+}
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,60 @@
+// What receive() and send() return, as CPython types: a result that is there already, and a wait
+// for one. Both are coroutines to asyncio (they may be given to create_task or ensure_future), cost
+// no Future, and are stepped in C.
+#pragma once
+
+#include <Python.h>
+
+#include "asgi_bridge/python_ref.h"
+
+namespace cppasgi::bridge {
+
+// Makes the types and registers them as collections.abc.Coroutine; -1 with a Python exception when
+// it can't.
+int init_awaitables();
+
+// Completes at once with None. One shared object, so that `await send(...)` allocates nothing. New
+// reference.
+PyObject* completed_none();
+// Completes at once with `value`, which it takes over (null passes an error on). New reference, or
+// null.
+PyObject* completed_with(PyObject* value);
+// Raises the exception that is set now, and clears it. New reference, or null.
+PyObject* raising();
+// Lets the event loop go round once, then completes with None. New reference, or null.
+PyObject* yield_once();
+
+// A wait that a cycle ends. The task that awaits it is stepped inside resolve() or reject(),
+// without a loop iteration in between; so both must be called from the event loop, never from
+// inside a task.
+class Waiter;
+
+// The waits of one kind in a cycle, oldest first. Owns them.
+class WaiterList {
+ public:
+  WaiterList() = default;
+  ~WaiterList() { clear(); }
+  WaiterList(const WaiterList&) = delete;
+  WaiterList& operator=(const WaiterList&) = delete;
+
+  bool empty() const { return first_ == nullptr; }
+  // Adds a wait on `loop` (an asyncio loop, kept alive by the server). New reference, or null with
+  // a Python exception.
+  PyObject* park(PyObject* loop);
+  // Ends the oldest wait with `value`. False with a Python exception when the task's step raised
+  // (SystemExit and the like).
+  bool resolve_first(PythonRef value);
+  // Ends it with an exception of `type`.
+  bool reject_first(PyObject* type, const char* text);
+  // Does another task than `task` wait longest?
+  bool first_belongs_to_other_than(PyObject* task) const;
+  // Forgets all; the tasks stay suspended.
+  void clear();
+
+ private:
+  friend class Waiter;
+  Waiter* first_ = nullptr;
+  Waiter* last_ = nullptr;
+};
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,119 @@
+// One call of the application: its task, its receive() and send(), and how it ends. HttpCycle and
+// WebSocketCycle say what the messages mean. Loop thread, with the GIL; only the handler callbacks
+// of the derived classes run without thought of Python.
+//
+// A cycle is counted: the objects that Python holds (receive, send, the coroutine that the task
+// steps), the list of running calls and the ready queue each keep it alive. What it reaches of the
+// core goes through handles.
+#pragma once
+
+#include <Python.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "asgi_bridge/python_ref.h"
+
+namespace cppasgi::bridge {
+
+class AsgiApplication;
+
+// Makes the types of receive, send and the application's coroutine; -1 with a Python exception when
+// it can't.
+int init_cycles();
+
+class Cycle {
+ public:
+  // `application` keeps the whole server alive, and with it the tables that handles look into.
+  explicit Cycle(std::shared_ptr<AsgiApplication> application)
+      : application_(std::move(application)) {}
+  Cycle(const Cycle&) = delete;
+  Cycle& operator=(const Cycle&) = delete;
+
+  // --- called by Python: an awaitable (new reference), or null with an exception ---
+
+  virtual PyObject* receive() = 0;
+  virtual PyObject* send(PyObject* message) = 0;
+
+  // --- by the application's coroutine ---
+
+  // Calls the application: a coroutine or other iterator to step (new reference), or null with an
+  // exception.
+  PyObject* call_application();
+  // It returned, or raised what Python has set now. True when the exception was dealt with, false
+  // when the task must see it.
+  void returned();
+  bool raised();
+
+  // --- by the AsgiApplication ---
+
+  // Starts the task the first time, then wakes who waits. False with an exception that the event
+  // loop must see.
+  bool run();
+  PyObject* task() const { return task_.get(); }
+  // True once, when the exchange has been over for `timeout`, as far as earlier calls have seen it.
+  bool is_overdue(std::chrono::steady_clock::time_point now, std::chrono::duration<double> timeout);
+  // Breaks the ties to Python when the server closes under a running call.
+  void abandon();
+
+  void add_reference() { ++references_; }
+  void drop_reference() {
+    if (--references_ == 0) delete this;
+  }
+
+  bool queued = false;    // in the ready queue
+  std::size_t index = 0;  // in the list of running calls
+  bool lone = false;      // nothing else came in its batch: its response need not wait for others
+
+ protected:
+  virtual ~Cycle() = default;
+
+  virtual PyObject* make_scope() = 0;
+  virtual bool exchange_over() const = 0;  // the response is complete, or the client has left
+  virtual bool wake() = 0;                 // ends the waits that can be ended
+  virtual void application_returned() = 0;
+  virtual void application_failed() = 0;  // raised or was cancelled
+
+  AsgiApplication& application() { return *application_; }
+  void queue();  // asks for run() soon
+  // What send() returns when it need not wait.
+  PyObject* sent();
+
+ private:
+  bool start();
+  void ended();
+
+  std::shared_ptr<AsgiApplication> application_;
+  PythonRef task_;
+  std::size_t references_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> over_since_;
+  bool reported_overdue_ = false;
+  bool started_ = false;
+  bool running_ = false;
+};
+
+// A counted reference to a cycle.
+class CycleRef {
+ public:
+  explicit CycleRef(Cycle* cycle) : cycle_(cycle) { cycle_->add_reference(); }
+  CycleRef(CycleRef&& other) noexcept : cycle_(std::exchange(other.cycle_, nullptr)) {}
+  CycleRef& operator=(CycleRef&& other) noexcept {
+    std::swap(cycle_, other.cycle_);
+    return *this;
+  }
+  CycleRef(const CycleRef& other) : CycleRef(other.cycle_) {}
+  CycleRef& operator=(const CycleRef&) = delete;
+  ~CycleRef() {
+    if (cycle_ != nullptr) cycle_->drop_reference();
+  }
+  Cycle* operator->() const { return cycle_; }
+  Cycle* get() const { return cycle_; }
+
+ private:
+  Cycle* cycle_;
+};
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,275 @@
+#include "asgi_bridge/http_cycle.h"
+
+#include <utility>
+
+#include "asgi_bridge/asgi_application.h"
+#include "asgi_bridge/interned.h"
+#include "server/http/trailers.h"
+
+namespace cppasgi::bridge {
+
+namespace {
+
+constexpr const char* kClientLeft = "the client has left";
+
+PyObject* raise_client_left() {
+  PyErr_SetString(interned().client_disconnected, kClientLeft);
+  return nullptr;
+}
+
+PyObject* raise_unexpected(PyObject* message) {
+  PyErr_Format(PyExc_ValueError, "%S is not expected now",
+               PyDict_GetItem(message, interned().type));
+  return nullptr;
+}
+
+// TooLong or TooShort.
+PyObject* raise_wrong_length(SendStatus status) {
+  PyErr_Format(PyExc_ValueError, "Response content is %s than Content-Length",
+               status == SendStatus::TooLong ? "longer" : "shorter");
+  return nullptr;
+}
+
+PyObject* raise_unavailable(PyObject* extension) {
+  PyErr_Format(PyExc_ValueError, "%S is not among the extensions of this request", extension);
+  return nullptr;
+}
+
+}  // namespace
+
+HttpCycle::HttpCycle(std::shared_ptr<AsgiApplication> app, Handle<HttpResponder> exchange)
+    : Cycle(std::move(app)), exchange_(exchange) {
+  exchange_.get()->set_handler(this);
+}
+
+HttpCycle::~HttpCycle() {
+  if (HttpResponder* responder = exchange_.get()) responder->set_handler(nullptr);
+}
+
+PyObject* HttpCycle::make_scope() {
+  HttpResponder* responder = exchange_.get();
+  if (responder == nullptr) return raise_client_left();  // left before its turn came
+  const http::RequestHead& request = responder->request();
+  extensions_.early_hint = request.version == http::Version::Http11;  // RFC 9110 15.2
+  extensions_.trailers = http::accepts_trailers(request);
+  return application().scopes().http(request, responder->connection(), extensions_);
+}
+
+// --- receive ---
+
+PyObject* HttpCycle::receive() {
+  bool pending = false;
+  PythonRef message = next_message(pending);
+  return pending ? receivers_.park(application().loop()) : completed_with(message.release());
+}
+
+// The next message for the application; `pending` when there is none yet. Null with an exception
+// otherwise.
+PythonRef HttpCycle::next_message(bool& pending) {
+  HttpResponder* responder = exchange_.get();
+  if (responder == nullptr) return PythonRef::steal(http_disconnect_message());
+  if (!request_ended_) {
+    std::string& content = application().content;
+    const ContentStatus status = responder->take_content(content);
+    if (status != ContentStatus::Pending) {
+      request_ended_ = status == ContentStatus::End;
+      return PythonRef::steal(http_request_message(content, request_ended_ ? More::No : More::Yes));
+    }
+  }
+  pending = true;  // content, or in the end http.disconnect
+  return {};
+}
+
+bool HttpCycle::wake() {
+  while (!receivers_.empty()) {
+    bool pending = false;
+    PythonRef message = next_message(pending);
+    if (pending) break;
+    if (!message || !receivers_.resolve_first(std::move(message))) return false;
+  }
+  if (state_ == State::Disconnected) {
+    while (!senders_.empty()) {
+      if (!senders_.reject_first(interned().client_disconnected, kClientLeft)) return false;
+    }
+  } else if (std::exchange(writable_again_, false)) {
+    while (!senders_.empty()) {
+      // A task that was woken here may have filled the connection again and wait behind the others.
+      const HttpResponder* responder = exchange_.get();
+      if (responder != nullptr && !responder->writable()) break;
+      if (!senders_.resolve_first({})) return false;
+    }
+  }
+  return true;
+}
+
+void HttpCycle::on_content() {
+  if (!receivers_.empty()) queue();
+}
+
+void HttpCycle::on_writable() {
+  writable_again_ = true;
+  sending_file_ = false;
+  queue();
+}
+
+void HttpCycle::on_disconnect() {
+  state_ = State::Disconnected;
+  if (!receivers_.empty() || !senders_.empty()) queue();
+}
+
+// --- send ---
+
+PyObject* HttpCycle::send(PyObject* message) {
+  MessageType type;
+  if (!read_type(message, type)) return nullptr;
+  switch (type) {
+    case MessageType::HttpResponseStart:
+      return send_start(message);
+    case MessageType::HttpResponseBody:
+      return send_body(message);
+    case MessageType::HttpResponseEarlyHint:
+      return send_early_hint(message);
+    case MessageType::HttpResponsePathsend:
+    case MessageType::HttpResponseZerocopysend:
+      return send_file(message, type);
+    case MessageType::HttpResponseTrailers:
+      return send_trailers(message);
+    default:
+      PyErr_Format(PyExc_ValueError, "Cannot handle message type %S!",
+                   PyDict_GetItem(message, interned().type));
+      return nullptr;
+  }
+}
+
+PyObject* HttpCycle::send_start(PyObject* message) {
+  if (state_ == State::Started || state_ == State::Trailers) {
+    PyErr_SetString(PyExc_ValueError, "HTTP response has already been started");
+    return nullptr;
+  }
+  http::ResponseHead& head = application().response_head;
+  const bool valid = read_response_start(message, head, application().alive) &&
+                     read_announces_trailers(message, head.trailers);
+  if (valid && head.trailers && !extensions_.trailers) {
+    application().alive.clear();
+    return raise_unavailable(interned().response_trailers);
+  }
+  HttpResponder* responder = exchange_.get();
+  if (valid && responder != nullptr) {
+    trailers_announced_ = head.trailers;
+    responder->send_head(head);
+    state_ = State::Started;
+  }
+  application().alive.clear();
+  if (!valid) return nullptr;
+  if (state_ == State::Disconnected) return raise_client_left();
+  return completed_none();  // after the end of the response too: further messages are ignored
+}
+
+PyObject* HttpCycle::send_body(PyObject* message) {
+  BytesView body;
+  More more = More::No;
+  if (state_ == State::Expected) {
+    PyErr_SetString(PyExc_ValueError,
+                    "HTTP response has not yet been started but got http.response.body");
+    return nullptr;
+  }
+  if (!read_response_body(message, body, more)) return nullptr;
+  if (state_ == State::Complete) return completed_none();
+  if (state_ == State::Trailers || sending_file_) return raise_unexpected(message);
+  HttpResponder* responder = exchange_.get();
+  if (responder == nullptr) return raise_client_left();
+  const SendStatus status = responder->send_content(body.view(), more);
+  if (status == SendStatus::TooShort) state_ = State::Complete;
+  if (status != SendStatus::Sent) return raise_wrong_length(status);
+  content_begun_ = true;
+  if (more == More::No && !trailers_announced_) return sent_all();
+  if (more == More::No) state_ = State::Trailers;
+  return responder->writable() ? sent() : senders_.park(application().loop());
+}
+
+PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
+  const bool is_whole = type == MessageType::HttpResponsePathsend;
+  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ != State::Started || sending_file_ || (is_whole && content_begun_))
+    return raise_unexpected(message);
+  FileSlice file;
+  More more = More::No;
+  if (!(is_whole ? read_pathsend(message, file) : read_zerocopysend(message, file, more)))
+    return nullptr;
+  HttpResponder* responder = exchange_.get();
+  if (responder == nullptr) return raise_client_left();
+  const SendStatus status = responder->send_file(std::move(file), more);
+  if (status == SendStatus::TooShort) state_ = State::Complete;
+  if (status != SendStatus::Sent) return raise_wrong_length(status);
+  if (state_ == State::Disconnected) return raise_client_left();  // or the file couldn't be read
+  content_begun_ = true;
+  responder = exchange_.get();  // gone if all of it has left
+  sending_file_ = responder != nullptr && !responder->writable();
+  if (more == More::No && !trailers_announced_) {
+    if (!sending_file_) return sent_all();
+    state_ = State::Complete;
+  } else if (more == More::No) {
+    state_ = State::Trailers;
+  }
+  return sending_file_ ? senders_.park(application().loop()) : sent();
+}
+
+PyObject* HttpCycle::send_early_hint(PyObject* message) {
+  if (!extensions_.early_hint) return raise_unavailable(interned().early_hint);
+  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ != State::Expected) return raise_unexpected(message);
+  std::vector<std::string_view> links;
+  const bool valid = read_early_hint(message, links, application().alive);
+  HttpResponder* responder = exchange_.get();
+  if (valid && responder != nullptr && !links.empty()) responder->send_early_hints(links);
+  application().alive.clear();
+  if (!valid) return nullptr;
+  if (responder == nullptr) return raise_client_left();
+  return responder->writable() ? sent() : senders_.park(application().loop());
+}
+
+PyObject* HttpCycle::send_trailers(PyObject* message) {
+  if (!extensions_.trailers) return raise_unavailable(interned().response_trailers);
+  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ != State::Trailers || sending_file_) return raise_unexpected(message);
+  std::vector<http::Field>& fields = application().response_head.fields;
+  More more = More::No;
+  const bool valid = read_trailers(message, fields, application().alive, more);
+  HttpResponder* responder = exchange_.get();
+  if (valid && responder != nullptr) responder->send_trailers(fields, more);
+  application().alive.clear();
+  if (!valid) return nullptr;
+  if (responder == nullptr) return raise_client_left();
+  if (more == More::No) return sent_all();
+  return responder->writable() ? sent() : senders_.park(application().loop());
+}
+
+// The response is complete.
+PyObject* HttpCycle::sent_all() {
+  state_ = State::Complete;
+  if (!receivers_.empty()) queue();  // who still listens hears http.disconnect
+  if (lone) application().lone_response();
+  return completed_none();
+}
+
+// --- the application's end ---
+
+void HttpCycle::application_returned() {
+  if (state_ == State::Expected) {
+    application().log_error("The application returned without sending a response");
+  } else if (state_ == State::Started || state_ == State::Trailers) {
+    application().log_error("The application returned without completing its response");
+  }
+  fail();
+}
+
+void HttpCycle::application_failed() { fail(); }
+
+// 500 if nothing was sent, else a cut connection; nothing when the exchange is over.
+void HttpCycle::fail() {
+  if (state_ == State::Complete || state_ == State::Disconnected) return;
+  state_ = State::Complete;
+  if (HttpResponder* responder = exchange_.get()) responder->fail();
+}
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,66 @@
+// One HTTP request and its response as ASGI sees them: what receive() gives, which messages send()
+// takes in which order (ASGI HTTP 2.5), and what an application's end means for the response.
+// websocket_cycle.h has the same sections.
+#pragma once
+
+#include <memory>
+
+#include "asgi_bridge/awaitable.h"
+#include "asgi_bridge/cycle.h"
+#include "asgi_bridge/message.h"
+#include "asgi_bridge/scope.h"
+#include "server/application.h"
+
+namespace cppasgi::bridge {
+
+class HttpCycle final : public Cycle, public HttpHandler {
+ public:
+  HttpCycle(std::shared_ptr<AsgiApplication> application, Handle<HttpResponder> exchange);
+
+  PyObject* receive() override;
+  PyObject* send(PyObject* message) override;
+
+  // --- HttpHandler: called while libuv runs ---
+
+  void on_content() override;
+  void on_writable() override;
+  void on_disconnect() override;
+
+ private:
+  enum class State : std::uint8_t {
+    Expected,      // no response head yet
+    Started,       // the head was given
+    Trailers,      // the content too, and trailers were announced
+    Complete,      // the response is complete
+    Disconnected,  // the client left before it was
+  };
+
+  ~HttpCycle() override;
+  PyObject* make_scope() override;
+  bool exchange_over() const override { return exchange_.get() == nullptr; }
+  bool wake() override;
+  void application_returned() override;
+  void application_failed() override;
+
+  PythonRef next_message(bool& pending);
+  PyObject* send_start(PyObject* message);
+  PyObject* send_body(PyObject* message);
+  PyObject* send_file(PyObject* message, MessageType type);
+  PyObject* send_early_hint(PyObject* message);
+  PyObject* send_trailers(PyObject* message);
+  PyObject* sent_all();
+  void fail();
+
+  Handle<HttpResponder> exchange_;
+  State state_ = State::Expected;
+  HttpExtensions extensions_;
+  bool trailers_announced_ = false;
+  bool content_begun_ = false;
+  bool sending_file_ = false;   // on_writable follows
+  bool request_ended_ = false;  // the application has all of it
+  bool writable_again_ = false;
+  WaiterList receivers_;
+  WaiterList senders_;
+};
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,42 @@
+#include "asgi_bridge/interned.h"
+
+#include "asgi_bridge/python_ref.h"
+
+namespace cppasgi::bridge {
+
+namespace {
+
+Interned objects{};
+bool ready = false;
+
+PyObject* attribute_of(const char* module_name, const char* attribute) {
+  const PythonRef module = PythonRef::steal(PyImport_ImportModule(module_name));
+  return module ? PyObject_GetAttrString(module.get(), attribute) : nullptr;
+}
+
+}  // namespace
+
+const Interned& interned() { return objects; }
+
+int init_interned() {
+  if (ready) return 0;
+#define CPPASGI_MAKE(name, text) \
+  if ((objects.name = PyUnicode_InternFromString(text)) == nullptr) return -1;
+  CPPASGI_INTERNED_STRINGS(CPPASGI_MAKE)
+#undef CPPASGI_MAKE
+  if ((objects.empty_bytes = PyBytes_FromStringAndSize("", 0)) == nullptr) return -1;
+  if ((objects.cancelled_error = attribute_of("asyncio", "CancelledError")) == nullptr) return -1;
+  objects.client_disconnected = PyErr_NewExceptionWithDoc(
+      "cppasgi.ClientDisconnected",
+      "Raised by ``send()`` once the client has left (ASGI HTTP 2.4, WebSocket 2.4).",
+      PyExc_ConnectionError, nullptr);
+  if (objects.client_disconnected == nullptr) return -1;
+  const PythonRef get_logger = PythonRef::steal(attribute_of("logging", "getLogger"));
+  if (!get_logger) return -1;
+  objects.logger = PyObject_CallFunction(get_logger.get(), "s", "cppasgi.server");
+  if (objects.logger == nullptr) return -1;
+  ready = true;
+  return 0;
+}
+
+}  // namespace cppasgi::bridge

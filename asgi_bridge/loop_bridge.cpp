@@ -1,0 +1,152 @@
+#include "asgi_bridge/loop_bridge.h"
+
+#include <structmember.h>
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "asgi_bridge/interned.h"
+#include "asgi_bridge/python_types.h"
+
+namespace cppasgi::bridge {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+// A callable that asyncio may keep longer than the bridge lives.
+struct Callback {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  LoopBridge* bridge;  // null once the bridge has let go
+  bool (LoopBridge::*function)();
+};
+
+PyTypeObject* callback_type = nullptr;
+
+PyObject* call_callback(PyObject* self, PyObject* const*, std::size_t, PyObject*) noexcept {
+  auto* callback = reinterpret_cast<Callback*>(self);
+  if (callback->bridge != nullptr && !(callback->bridge->*callback->function)()) return nullptr;
+  Py_RETURN_NONE;
+}
+
+void callback_dealloc(PyObject* self) noexcept { free_object(self); }
+
+void disarm(const PythonRef& callback) {
+  if (callback) reinterpret_cast<Callback*>(callback.get())->bridge = nullptr;
+}
+
+// Calls loop.<method>(first[, second]); null with an exception.
+PythonRef call_loop(const PythonRef& loop, PyObject* method, PyObject* first,
+                    PyObject* second = nullptr) {
+  const std::array<PyObject*, 3> arguments{loop.get(), first, second};
+  return PythonRef::steal(
+      PyObject_VectorcallMethod(method, arguments.data(), second == nullptr ? 2 : 3, nullptr));
+}
+
+}  // namespace
+
+int init_loop_bridge() {
+  static PyMemberDef members[] = {
+      {"__vectorcalloffset__", T_PYSSIZET, offsetof(Callback, vectorcall), READONLY, nullptr},
+      {nullptr, 0, 0, 0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_dealloc, as_slot(&callback_dealloc)},
+                                {Py_tp_call, as_slot(&PyVectorcall_Call)},
+                                {Py_tp_members, members},
+                                {0, nullptr}};
+  static PyType_Spec spec = {"cppasgi._native.LoopCallback", sizeof(Callback), 0,
+                             kFinalType | Py_TPFLAGS_HAVE_VECTORCALL, slots};
+  callback_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  return callback_type == nullptr ? -1 : 0;
+}
+
+LoopBridge::LoopBridge(net::EventLoop& loop, PyObject* asyncio_loop, std::function<bool()> on_tick,
+                       std::function<bool()> on_soon)
+    : loop_(loop),
+      asyncio_loop_(PythonRef::share(asyncio_loop)),
+      on_tick_(std::move(on_tick)),
+      on_soon_(std::move(on_soon)) {}
+
+LoopBridge::~LoopBridge() { detach(); }
+
+PyObject* LoopBridge::make_callback(bool (LoopBridge::*function)()) {
+  auto* callback = PyObject_New(Callback, callback_type);
+  if (callback == nullptr) return nullptr;
+  callback->vectorcall = &call_callback;
+  callback->bridge = this;
+  callback->function = function;
+  return reinterpret_cast<PyObject*>(callback);
+}
+
+bool LoopBridge::attach() {
+  loop_.set_on_touched([this] {
+    if (!ticking_) soon();
+  });
+  tick_ = PythonRef::steal(make_callback(&LoopBridge::tick));
+  soon_ = PythonRef::steal(make_callback(&LoopBridge::run_soon));
+  const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
+  if (!tick_ || !soon_ || !fd) return false;
+  return static_cast<bool>(call_loop(asyncio_loop_, interned().add_reader, fd.get(), tick_.get()));
+}
+
+void LoopBridge::detach() {
+  if (!asyncio_loop_) return;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  disarm(tick_);
+  disarm(soon_);
+  loop_.set_on_touched({});
+  const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
+  // A loop that is closed already has forgotten the reader.
+  if (fd && !call_loop(asyncio_loop_, interned().remove_reader, fd.get())) PyErr_Clear();
+  if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
+    PyErr_Clear();
+  timer_.clear();
+  asyncio_loop_.clear();
+  PyErr_Restore(type, value, traceback);
+}
+
+void LoopBridge::soon() {
+  if (soon_asked_ || !asyncio_loop_) return;
+  soon_asked_ = true;
+  if (!call_loop(asyncio_loop_, interned().call_soon, soon_.get()))
+    PyErr_WriteUnraisable(asyncio_loop_.get());
+}
+
+bool LoopBridge::run_soon() {
+  soon_asked_ = false;
+  if (!on_soon_()) return false;
+  return loop_.touched() ? tick() : true;
+}
+
+bool LoopBridge::tick() {
+  ticking_ = true;
+  bool succeeded = true;
+  do {
+    loop_.run_pending();
+    succeeded = on_tick_();
+  } while (succeeded && loop_.touched());
+  ticking_ = false;
+  if (loop_.touched()) soon();
+  arm_timer();
+  return succeeded;
+}
+
+// libuv's timers don't make its descriptor readable: asyncio wakes us for the next one.
+void LoopBridge::arm_timer() {
+  const auto timeout = loop_.next_timeout();
+  if (!timeout || !asyncio_loop_) return;
+  const milliseconds due = loop_.now() + *timeout;
+  if (due >= timer_due_ && timer_due_ > loop_.now()) return;
+  if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
+    PyErr_Clear();
+  const PythonRef delay =
+      PythonRef::steal(PyFloat_FromDouble(static_cast<double>(timeout->count()) / 1000.0));
+  timer_ = delay ? call_loop(asyncio_loop_, interned().call_later, delay.get(), tick_.get())
+                 : PythonRef();
+  if (!timer_) PyErr_WriteUnraisable(asyncio_loop_.get());
+  timer_due_ = due;
+}
+
+}  // namespace cppasgi::bridge

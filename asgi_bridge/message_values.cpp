@@ -1,0 +1,39 @@
+#include "asgi_bridge/message_values.h"
+
+#include "asgi_bridge/interned.h"
+
+namespace cppasgi::bridge {
+
+PyObject* required_item(PyObject* message, PyObject* key) {
+  PyObject* value = optional_item(message, key);
+  if (value == nullptr && PyErr_Occurred() == nullptr) {
+    PyErr_Format(PyExc_ValueError, "%S needs %R", PyDict_GetItem(message, interned().type), key);
+  }
+  return value;
+}
+
+bool read_text(PyObject* object, const char* what, std::string_view& text) {
+  Py_ssize_t size = 0;
+  const char* data = nullptr;
+  if (PyUnicode_Check(object)) {
+    data = PyUnicode_AsUTF8AndSize(object, &size);
+    if (data == nullptr) return false;
+  } else {
+    PyErr_Format(PyExc_TypeError, "%s expected to be `str`, but got `%R`", what, Py_TYPE(object));
+    return false;
+  }
+  text = {data, static_cast<std::size_t>(size)};
+  return true;
+}
+
+bool read_header_bytes(PyObject* object, const char* what, std::string_view& bytes) {
+  if (!PyBytes_Check(object)) {
+    PyErr_Format(PyExc_ValueError, "Header %s '%S' expected to be `bytes`, but got `%R`", what,
+                 object, Py_TYPE(object));
+    return false;
+  }
+  bytes = {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
+  return true;
+}
+
+}  // namespace cppasgi::bridge

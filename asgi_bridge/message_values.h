@@ -1,0 +1,42 @@
+// The values of a message's keys: what each reader of messages (message.cpp, extension_message.cpp)
+// needs. Like those, they return false, or null, with a Python exception set. Loop thread, with the
+// GIL.
+#pragma once
+
+#include <Python.h>
+
+#include <string_view>
+
+#include "server/application.h"
+
+namespace cppasgi::bridge {
+
+// The value of `key`, borrowed; null without an exception when it is missing or None.
+inline PyObject* optional_item(PyObject* message, PyObject* key) {
+  PyObject* value = PyDict_GetItemWithError(message, key);
+  return value == Py_None ? nullptr : value;
+}
+// The same, with ValueError when it is missing or None.
+PyObject* required_item(PyObject* message, PyObject* key);
+
+// A truth value, false when it is missing.
+inline bool read_truth(PyObject* message, PyObject* key, bool& truth) {
+  PyObject* value = optional_item(message, key);
+  if (value == nullptr && PyErr_Occurred() != nullptr) return false;
+  const int result = value == nullptr ? 0 : PyObject_IsTrue(value);
+  truth = result > 0;
+  return result >= 0;
+}
+
+inline bool read_more(PyObject* message, PyObject* key, More& more) {
+  bool truth = false;
+  if (!read_truth(message, key, truth)) return false;
+  more = truth ? More::Yes : More::No;
+  return true;
+}
+
+// str and bytes as views; `what` names the value in the exception.
+bool read_text(PyObject* object, const char* what, std::string_view& text);
+bool read_header_bytes(PyObject* object, const char* what, std::string_view& bytes);
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,218 @@
+// cppasgi._native: the list of everything Python can see of the C++ side, nothing else
+// (python/cppasgi/_native.pyi describes it).
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <system_error>
+
+#include "asgi_bridge/asgi_server.h"
+#include "asgi_bridge/awaitable.h"
+#include "asgi_bridge/cycle.h"
+#include "asgi_bridge/interned.h"
+#include "asgi_bridge/loop_bridge.h"
+#include "asgi_bridge/message.h"
+#include "server/base/heap.h"
+
+namespace py = pybind11;
+
+namespace {
+
+using cppasgi::Address;
+using cppasgi::bridge::AsgiServer;
+using cppasgi::bridge::AsgiServerOptions;
+using std::chrono::milliseconds;
+
+// (host, port), a path, or None for an unnamed Unix socket.
+py::object to_python(const Address& address) {
+  if (address.family == Address::Family::Tcp) return py::make_tuple(address.host, address.port);
+  if (address.host.empty()) return py::none();
+  return py::str(address.host);
+}
+
+// A property in seconds for a time-out kept in milliseconds.
+template <typename Member>
+void def_seconds(py::class_<AsgiServerOptions>& options, const char* name, Member member) {
+  options.def_property(
+      name,
+      [member](const AsgiServerOptions& self) {
+        return std::chrono::duration<double>(self.server.timeouts.*member).count();
+      },
+      [member](AsgiServerOptions& self, double seconds) {
+        self.server.timeouts.*member =
+            std::chrono::duration_cast<milliseconds>(std::chrono::duration<double>(seconds));
+      });
+}
+
+// A property for a member of one of the option structs.
+template <typename Struct, typename Value>
+void def_value(py::class_<AsgiServerOptions>& options, const char* name,
+               Struct cppasgi::ServerOptions::* group, Value Struct::* member) {
+  options.def_property(
+      name, [=](const AsgiServerOptions& self) { return self.server.*group.*member; },
+      [=](AsgiServerOptions& self, Value value) { self.server.*group.*member = value; });
+}
+
+template <typename Value>
+void def_value(py::class_<AsgiServerOptions>& options, const char* name,
+               Value cppasgi::ServerOptions::* member) {
+  options.def_property(
+      name, [=](const AsgiServerOptions& self) { return self.server.*member; },
+      [=](AsgiServerOptions& self, Value value) { self.server.*member = value; });
+}
+
+// "off", "shared" or "dedicated".
+void def_deflate_mode(py::class_<AsgiServerOptions>& options) {
+  static constexpr std::array<const char*, 3> kNames = {"off", "shared", "dedicated"};
+  options.def_property(
+      "deflate_mode",
+      [](const AsgiServerOptions& self) {
+        return kNames.at(static_cast<std::size_t>(self.server.deflate.mode));
+      },
+      [](AsgiServerOptions& self, const std::string& name) {
+        const auto* found = std::find(kNames.begin(), kNames.end(), name);
+        if (found == kNames.end())
+          throw py::value_error("deflate_mode is off, shared or dedicated");
+        self.server.deflate.mode =
+            static_cast<cppasgi::WebSocketDeflate::Mode>(found - kNames.begin());
+      });
+}
+
+void define_options(py::module_& module) {
+  using cppasgi::ConnectionLimits;
+  using cppasgi::HttpLimits;
+  using cppasgi::ProxyHeaders;
+  using cppasgi::ServerOptions;
+  using cppasgi::SlowReader;
+  using cppasgi::Timeouts;
+  using cppasgi::WebSocketDeflate;
+  using cppasgi::WebSocketLimits;
+  py::class_<AsgiServerOptions> options(module, "ServerOptions");
+  options.def(py::init<>())
+      .def_readwrite("root_path", &AsgiServerOptions::root_path)
+      .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd);
+  def_value(options, "server_header", &ServerOptions::server_header);
+  def_value(options, "date_header", &ServerOptions::date_header);
+  def_value(options, "access_log_format", &ServerOptions::access_log_format);
+  def_value(options, "backlog", &ServerOptions::backlog);
+  options.def_property(
+      "daphne_strict", [](const AsgiServerOptions& self) { return self.server.daphne_strict; },
+      [](AsgiServerOptions& self, bool value) {
+        self.server.daphne_strict = self.server.http.daphne_strict = value;
+      });
+  def_value(options, "proxy_address_header", &ServerOptions::proxy, &ProxyHeaders::address);
+  def_value(options, "proxy_port_header", &ServerOptions::proxy, &ProxyHeaders::port);
+  def_value(options, "proxy_scheme_header", &ServerOptions::proxy, &ProxyHeaders::scheme);
+  def_value(options, "trusted_proxies", &ServerOptions::proxy, &ProxyHeaders::trusted);
+  def_value(options, "max_target_bytes", &ServerOptions::http, &HttpLimits::max_target_bytes);
+  def_value(options, "max_header_bytes", &ServerOptions::http, &HttpLimits::max_header_bytes);
+  def_value(options, "max_header_count", &ServerOptions::http, &HttpLimits::max_header_count);
+  def_value(options, "max_content_bytes", &ServerOptions::http, &HttpLimits::max_content_bytes);
+  def_value(options, "max_connections", &ServerOptions::connections,
+            &ConnectionLimits::max_connections);
+  def_value(options, "max_requests", &ServerOptions::connections, &ConnectionLimits::max_requests);
+  def_value(options, "max_message_bytes", &ServerOptions::websocket,
+            &WebSocketLimits::max_message_bytes);
+  def_value(options, "max_frame_bytes", &ServerOptions::websocket,
+            &WebSocketLimits::max_frame_bytes);
+  def_value(options, "max_queued_messages", &ServerOptions::websocket,
+            &WebSocketLimits::max_queued_messages);
+  def_value(options, "max_unsent_bytes", &ServerOptions::websocket,
+            &WebSocketLimits::max_unsent_bytes);
+  options.def_property(
+      "drops_slow_readers",
+      [](const AsgiServerOptions& self) {
+        return self.server.websocket.slow_reader == SlowReader::Drop;
+      },
+      [](AsgiServerOptions& self, bool drops) {
+        self.server.websocket.slow_reader = drops ? SlowReader::Drop : SlowReader::Wait;
+      });
+  def_deflate_mode(options);
+  def_value(options, "deflate_level", &ServerOptions::deflate, &WebSocketDeflate::level);
+  def_value(options, "deflate_window_bits", &ServerOptions::deflate,
+            &WebSocketDeflate::window_bits);
+  def_value(options, "deflate_memory_level", &ServerOptions::deflate,
+            &WebSocketDeflate::memory_level);
+  def_value(options, "deflate_min_bytes", &ServerOptions::deflate, &WebSocketDeflate::min_bytes);
+  def_value(options, "deflate_max_memory_bytes", &ServerOptions::deflate,
+            &WebSocketDeflate::max_memory_bytes);
+  def_seconds(options, "request_head_timeout", &Timeouts::request_head);
+  def_seconds(options, "request_content_timeout", &Timeouts::request_content);
+  def_seconds(options, "response_start_timeout", &Timeouts::response_start);
+  def_seconds(options, "send_timeout", &Timeouts::send);
+  def_seconds(options, "keep_alive_timeout", &Timeouts::keep_alive);
+  def_seconds(options, "websocket_handshake_timeout", &Timeouts::websocket_handshake);
+  def_seconds(options, "websocket_close_timeout", &Timeouts::websocket_close);
+  def_seconds(options, "websocket_age_timeout", &Timeouts::websocket_age);
+  def_seconds(options, "websocket_idle_timeout", &Timeouts::websocket_idle);
+  def_seconds(options, "ping_interval", &Timeouts::ping_interval);
+  def_seconds(options, "ping_timeout", &Timeouts::ping_timeout);
+}
+
+void define_server(py::module_& module) {
+  py::class_<AsgiServer, std::shared_ptr<AsgiServer>>(module, "Server")
+      .def(py::init(&AsgiServer::create), py::arg("application"), py::arg("loop"),
+           py::arg("options"))
+      .def(
+          "bind_tcp",
+          [](AsgiServer& self, const std::string& host, std::uint16_t port, int backlog) {
+            return to_python(self.bind_tcp(host, port, backlog));
+          },
+          py::arg("host"), py::arg("port"), py::arg("backlog") = 0)
+      .def(
+          "bind_unix",
+          [](AsgiServer& self, const std::string& path, int backlog) {
+            self.bind_unix(path, backlog);
+          },
+          py::arg("path"), py::arg("backlog") = 0)
+      .def(
+          "bind_fd", [](AsgiServer& self, int fd) { return to_python(self.bind_fd(fd)); },
+          py::arg("fd"))
+      .def("start", &AsgiServer::start, py::arg("state") = py::none())
+      .def("drain", &AsgiServer::drain, py::arg("on_drained"))
+      .def("cancel_applications", &AsgiServer::cancel_applications)
+      .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
+      .def("close", &AsgiServer::close)
+      .def_property_readonly("connections", &AsgiServer::connections)
+      .def_property_readonly("running_applications", &AsgiServer::running_applications);
+}
+
+// std::system_error as OSError, so that Python sees FileNotFoundError and the like by errno.
+void raise_os_error(std::exception_ptr thrown) {
+  try {
+    if (thrown) std::rethrow_exception(thrown);
+  } catch (const std::system_error& error) {
+    const bool has_errno = error.code().category() == std::generic_category();
+    const std::string text = error.code().message();
+    const py::tuple arguments = has_errno ? py::tuple(py::make_tuple(error.code().value(), text))
+                                          : py::tuple(py::make_tuple(text));
+    PyErr_SetObject(PyExc_OSError, arguments.ptr());
+  }
+}
+
+}  // namespace
+
+// cppasgi-embed links this file in under a top-level name: CPython knows no built-in submodules
+// before 3.11.
+#ifdef CPPASGI_EMBED
+PYBIND11_MODULE(cppasgi_native, module) {
+#else
+PYBIND11_MODULE(_native, module) {
+#endif
+  using namespace cppasgi::bridge;
+  if (init_interned() != 0 || init_messages() != 0 || init_awaitables() != 0 ||
+      init_cycles() != 0 || init_loop_bridge() != 0) {
+    throw py::error_already_set();
+  }
+  py::register_exception_translator(&raise_os_error);
+  module.attr("__version__") = CPPASGI_VERSION;
+  module.attr("ClientDisconnected") = py::handle(interned().client_disconnected);
+  module.def("keep_freed_memory", &cppasgi::keep_freed_memory);
+  define_options(module);
+  define_server(module);
+}

@@ -1,0 +1,98 @@
+// What the CPython types of the bridge have in common: the slots and methods of a coroutine made
+// from one send function, and the casts that the C API asks for.
+#pragma once
+
+#include <Python.h>
+
+#include <utility>
+
+#include "asgi_bridge/python_ref.h"
+
+namespace cppasgi::bridge {
+
+constexpr unsigned kFinalType = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+
+template <typename Function>
+void* as_slot(Function* function) {
+  return reinterpret_cast<void*>(function);
+}
+
+template <typename Function>
+PyCFunction as_method(Function* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+// The end of a tp_dealloc: frees an object of a heap type.
+inline void free_object(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+// Makes a type from its spec and registers it as collections.abc.Coroutine. New reference, or null.
+PyTypeObject* make_coroutine_type(PyType_Spec& spec);
+
+using SendFunction = PySendResult(PyObject* self, PyObject* argument, PyObject** result);
+using AbandonFunction = void(PyObject* self);
+
+// Raises StopIteration(value), as a coroutine's send() does at its end. Takes `value` over.
+void set_stop_iteration(PyObject* value);
+
+// tp_iternext, which drives an await on CPython 3.12 and later. The end is null; None needs no
+// exception.
+template <SendFunction* send>
+PyObject* iternext_by(PyObject* self) noexcept {
+  PyObject* result = nullptr;
+  if (send(self, Py_None, &result) == PYGEN_RETURN) {
+    if (result == Py_None) {
+      Py_DECREF(result);
+    } else {
+      set_stop_iteration(result);
+    }
+    return nullptr;
+  }
+  return result;
+}
+
+// The method send(value).
+template <SendFunction* send>
+PyObject* send_by(PyObject* self, PyObject* value) noexcept {
+  PyObject* result = nullptr;
+  if (send(self, value, &result) == PYGEN_RETURN) {
+    set_stop_iteration(result);
+    return nullptr;
+  }
+  return result;
+}
+
+// The method throw(exception) or throw(type, value, traceback): gives up, then raises it.
+PyObject* raise_thrown(PyObject* const* arguments, Py_ssize_t count);
+template <AbandonFunction* abandon>
+PyObject* throw_by(PyObject* self, PyObject* const* arguments, Py_ssize_t count) noexcept {
+  if constexpr (abandon != nullptr) abandon(self);
+  return raise_thrown(arguments, count);
+}
+
+// The method close().
+template <AbandonFunction* abandon>
+PyObject* close_by(PyObject* self, PyObject*) noexcept {
+  if constexpr (abandon != nullptr) abandon(self);
+  Py_RETURN_NONE;
+}
+
+inline PyObject* own_iterator(PyObject* self) noexcept { return Py_NewRef(self); }
+
+// CPython 3.10 and 3.11 drive an await by am_send, later ones by tp_iternext.
+#define CPPASGI_COROUTINE_SLOTS(send)                                 \
+  {Py_am_await, as_slot(&own_iterator)}, {Py_am_send, as_slot(send)}, \
+      {Py_tp_iter, as_slot(&own_iterator)}, {                         \
+    Py_tp_iternext, as_slot(&iternext_by<send>)                       \
+  }
+
+#define CPPASGI_COROUTINE_METHODS(send, abandon)                          \
+  {"send", &send_by<send>, METH_O, nullptr},                              \
+      {"throw", as_method(&throw_by<abandon>), METH_FASTCALL, nullptr}, { \
+    "close", &close_by<abandon>, METH_NOARGS, nullptr                     \
+  }
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,63 @@
+// Makes ASGI scopes from request heads (ASGI HTTP 2.5 and WebSocket 2.5). What is the same for all
+// requests lies in prototypes that are copied; common header names are kept as bytes objects. Loop
+// thread, with the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "asgi_bridge/python_ref.h"
+#include "server/application.h"
+
+namespace cppasgi::bridge {
+
+// Extensions of ASGI that depend on the request.
+struct HttpExtensions {
+  bool early_hint = false;
+  bool trailers = false;
+};
+
+class ScopeMaker {
+ public:
+  // Prepares the prototypes; false with a Python exception. `root_path` is put into every scope as
+  // it is.
+  bool init(std::string_view root_path);
+  // Every scope gets a shallow copy of `state` (None: no key) from now on.
+  void set_state(PyObject* state);
+
+  // Each a new dict, or null with a Python exception.
+  PyObject* http(const http::RequestHead& head, const ConnectionInfo& connection,
+                 HttpExtensions extensions);
+  PyObject* websocket(const http::RequestHead& head, const ConnectionInfo& connection,
+                      const std::vector<std::string>& subprotocols);
+
+ private:
+  // A bounded, direct-mapped cache: a name that collides replaces the other, so that a client can't
+  // make it grow.
+  class NameCache {
+   public:
+    PyObject* get(std::string_view name);  // new reference, or null
+
+   private:
+    static constexpr std::size_t kSlots = 256;
+    static constexpr std::size_t kLongestName = 64;
+    std::array<PythonRef, kSlots> names_;
+  };
+
+  bool fill(PyObject* scope, const http::RequestHead& head, const ConnectionInfo& connection);
+  PyObject* make_headers(const http::RequestHead& head);
+
+  PythonRef http_prototype_;
+  PythonRef websocket_prototype_;
+  PythonRef asgi_;
+  PythonRef state_;
+  NameCache names_;
+  std::string path_;  // reused
+};
+
+}  // namespace cppasgi::bridge

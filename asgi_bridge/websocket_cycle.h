@@ -1,0 +1,78 @@
+// One WebSocket as ASGI sees it: what receive() gives, which messages send() takes in which order
+// (ASGI WebSocket 2.5), and what an application's end means for the socket. http_cycle.h has the
+// same sections.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "asgi_bridge/awaitable.h"
+#include "asgi_bridge/cycle.h"
+#include "asgi_bridge/message.h"
+#include "server/application.h"
+
+namespace cppasgi::bridge {
+
+class WebSocketCycle final : public Cycle, public WebSocketHandler {
+ public:
+  WebSocketCycle(std::shared_ptr<AsgiApplication> application,
+                 Handle<WebSocketResponder> websocket);
+
+  PyObject* receive() override;
+  PyObject* send(PyObject* message) override;
+
+  // --- WebSocketHandler: called while libuv runs ---
+
+  void on_message() override;
+  void on_writable() override;
+  void on_disconnect(std::uint16_t code, std::string_view reason) override;
+
+ private:
+  enum class State : std::uint8_t {
+    Connecting,  // the opening handshake is not answered
+    Denying,     // it is being refused with a response of the application's own
+    Open,
+    Closed,        // the application has closed or refused
+    Disconnected,  // the peer has gone
+  };
+
+  ~WebSocketCycle() override;
+  PyObject* make_scope() override;
+  bool exchange_over() const override { return websocket_.get() == nullptr; }
+  bool wake() override;
+  void application_returned() override;
+  void application_failed() override;
+
+  PythonRef next_message(bool& pending);
+  PyObject* send_accept(PyObject* message);
+  PyObject* send_message(PyObject* message);
+  PyObject* send_too_late();
+  PyObject* send_close(PyObject* message);
+  PyObject* send_denial_start(PyObject* message);
+  PyObject* send_denial_body(PyObject* message);
+
+  // What is left for receive() when the connection is over.
+  struct Remains {
+    std::vector<WebSocketMessage> messages;
+    std::size_t next = 0;
+    std::uint16_t code = 1006;
+    std::string reason;
+  };
+
+  Handle<WebSocketResponder> websocket_;
+  State state_ = State::Connecting;
+  bool connect_given_ = false;
+  bool over_ = false;  // on_disconnect was called
+  bool writable_again_ = false;
+  bool listens_elsewhere_ =
+      false;  // receive() was awaited by another task than the application's own
+  int dropped_sends_ = 0;
+  std::unique_ptr<Remains> remains_;
+  WaiterList receivers_;
+  WaiterList senders_;
+};
+
+}  // namespace cppasgi::bridge

@@ -1,0 +1,109 @@
+"""Turns samples into ratios, a Markdown table and the list of aims that were missed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from measuring import Sample
+from servers import SERVERS
+from workloads import Workload
+
+OWN = "cppasgi"
+RIVALS = {server.name for server in SERVERS.values() if not server.is_floor} - {OWN}
+
+
+def values(samples: Iterable[Sample], workload: str, server: str, field: str) -> dict[int, float]:
+    """Return one field of a server's samples under a workload, by round."""
+    return {
+        sample.round: getattr(sample, field)
+        for sample in samples
+        if (sample.workload, sample.server) == (workload, server)
+    }
+
+
+def median(samples: Iterable[Sample], workload: str, server: str, field: str) -> float | None:
+    """Return the median over the rounds; None when nothing was measured."""
+    found = values(samples, workload, server, field)
+    return statistics.median(found.values()) if found else None
+
+
+def best_rival(samples: Sequence[Sample], workload: str) -> str | None:
+    """Return the other server whose median figure is lowest; None when there is none."""
+    rivals = {
+        sample.server: median(samples, workload, sample.server, "value") or 0.0
+        for sample in samples
+        if sample.workload == workload and sample.server in RIVALS
+    }
+    return min(rivals, key=lambda name: rivals[name]) if rivals else None
+
+
+def ratios(samples: Sequence[Sample], workload: str, server: str, base: str) -> list[float]:
+    """Return the figure of ``server`` as a share of ``base``'s, round by round."""
+    mine = values(samples, workload, server, "value")
+    theirs = values(samples, workload, base, "value")
+    return [mine[number] / theirs[number] for number in mine if number in theirs]
+
+
+def spread(numbers: Sequence[float], digits: int) -> str:
+    """Format a median with its minimum and maximum."""
+    if not numbers:
+        return "-"
+    middle, low, high = statistics.median(numbers), min(numbers), max(numbers)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def figure(number: float | None) -> str:
+    """Format microseconds with three digits at least: 1.23, 12.3, 123, 1,234."""
+    if number is None:
+        return "-"
+    return f"{number:,.0f}" if number >= 100 else f"{number:.{1 if number >= 10 else 2}f}"
+
+
+def overview(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
+    """Return one Markdown table: a row for each workload, the median figure of each server."""
+    head = ["workload", *names, "share of the best rival", "aim"]
+    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    for workload in workloads:
+        cells = [figure(median(samples, workload.name, name, "value")) for name in names]
+        rival = best_rival(samples, workload.name)
+        share = spread(ratios(samples, workload.name, OWN, rival), 2) if rival else "-"
+        if rival and share != "-":
+            share += f" of {rival}"
+        lines.append(f"| {' | '.join([workload.title, *cells, share, f'{workload.aim}'])} |")
+    return "\n".join(lines)
+
+
+def details(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
+    """Return one Markdown table with all figures of each workload and server."""
+    lines = [
+        "| workload | server | median (min to max) | per second | server core busy "
+        "| p50 us | p99 us | p99.9 us |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    fields = ("per_second", "server_core_busy", "p50_us", "p99_us", "p999_us")
+    for workload in workloads:
+        for name in names:
+            cpu = list(values(samples, workload.name, name, "value").values())
+            if not cpu:
+                continue
+            middle = [median(samples, workload.name, name, field) or 0.0 for field in fields]
+            cells = [workload.name, name, spread(cpu, 2), f"{middle[0]:,.0f}", f"{middle[1]:.0%}"]
+            cells += [figure(number) for number in middle[2:]]
+            if not middle[0]:  # nothing loads the server in this row
+                cells[3:] = "-" * len(fields)
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def missed(samples: Sequence[Sample], workloads: Sequence[Workload]) -> list[str]:
+    """Return every aim that cppasgi misses; one that was not measured is missed too."""
+    lines = []
+    for workload in workloads:
+        rival = best_rival(samples, workload.name)
+        found = ratios(samples, workload.name, OWN, rival) if rival else []
+        if not found:
+            lines.append(f"{workload.title}: not measured")
+        elif (share := statistics.median(found)) > workload.aim:
+            lines.append(f"{workload.title}: {share:.2f} of {rival}, the aim is {workload.aim}")
+    return lines

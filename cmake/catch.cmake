@@ -1,0 +1,11 @@
+# Finds Catch2 (v3 or v2.13) and makes cppasgi_catch, which brings main() and "support/catch.h"'s choice of header.
+find_package(Catch2 REQUIRED)
+if(TARGET Catch2::Catch2WithMain)
+  add_library(cppasgi_catch INTERFACE)
+  target_link_libraries(cppasgi_catch INTERFACE Catch2::Catch2WithMain)
+else()
+  add_library(cppasgi_catch STATIC "${PROJECT_SOURCE_DIR}/tests/cpp/support/catch_main.cpp")
+  target_link_libraries(cppasgi_catch PUBLIC Catch2::Catch2)
+  target_include_directories(cppasgi_catch PUBLIC "${PROJECT_SOURCE_DIR}/tests/cpp")
+endif()
+include(Catch)

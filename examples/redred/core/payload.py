@@ -1,0 +1,55 @@
+"""Reads what clients send, over HTTP and over sockets alike: a JSON object and its fields."""
+
+import json
+from typing import Any
+
+MAX_ID = 2**63 - 1  # what the database keeps
+
+
+class RequestError(Exception):
+    """Something the client asked for cannot be done; it is told why.
+
+    A socket sends `code` in an error frame, the JSON API answers with `status`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    @property
+    def status(self) -> int:
+        return {"forbidden": 403, "not_found": 404}.get(self.code, 400)
+
+
+def read_object(raw: str | bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise RequestError("invalid_json", "This is not JSON.") from None
+    if not isinstance(value, dict):
+        raise RequestError("invalid_json", "A JSON object is expected.")
+    return value
+
+
+def text_field(data: dict[str, Any], name: str, *, limit: int, blank: bool = False) -> str:
+    """Return the string field `name` of at most `limit` characters, not blank unless allowed."""
+    value = data.get(name)
+    if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
+        raise RequestError("invalid_payload", f"{name} must be a string.")
+    if not blank and not value.strip():
+        raise RequestError("invalid_payload", f"{name} must not be blank.")
+    if len(value) > limit:
+        raise RequestError("invalid_payload", f"{name} is longer than {limit} characters.")
+    return value
+
+
+def is_id(value: Any) -> bool:
+    return type(value) is int and abs(value) <= MAX_ID
+
+
+def id_field(data: dict[str, Any], name: str) -> int:
+    value = data.get(name)
+    if not is_id(value):
+        raise RequestError("invalid_payload", f"{name} must be a whole number.")
+    return value

@@ -1,0 +1,28 @@
+"""The ASGI application: `cppasgi verihome.asgi:application`.
+
+HTTP goes to Django, WebSockets to the consumers of `messaging`. There is no `lifespan` entry, so
+the router raises on that scope and the server carries on without it.
+"""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "verihome.settings")
+django_application = get_asgi_application()
+
+# These import models, so Django has to be set up first.
+from messaging.auth import TokenAuthMiddleware  # noqa: E402
+from messaging.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(TokenAuthMiddleware(URLRouter(websocket_urlpatterns)))
+        ),
+    }
+)

@@ -1,0 +1,18 @@
+"""cppasgi: a native ASGI server for HTTP, WebSocket and lifespan.
+
+``cppasgi module:application`` on the command line, or in a program::
+
+    cppasgi.Server(application, host="127.0.0.1", port=8000).run()
+
+    server = cppasgi.Server(application, port=0)
+    serving = asyncio.create_task(server.serve())  # inside a running event loop
+    await server.started()
+    print(server.addresses)
+"""
+
+from cppasgi._native import ClientDisconnected, __version__
+from cppasgi.endpoints import ListenError
+from cppasgi.lifespan import LifespanError
+from cppasgi.server import Server
+
+__all__ = ["ClientDisconnected", "LifespanError", "ListenError", "Server", "__version__"]

@@ -1,0 +1,152 @@
+"""The C++ side of cppasgi as Python sees it (asgi_bridge/module.cpp)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Literal
+
+_Application = Callable[..., Awaitable[None]]
+
+__version__: str
+
+class ClientDisconnected(ConnectionError):
+    """Raised by ``send()`` once the client has left (ASGI HTTP 2.4, WebSocket 2.4)."""
+
+def keep_freed_memory() -> None:
+    """Has the heap of the process keep up to 8 MiB of freed memory (server/base/heap.h)."""
+
+class ServerOptions:
+    """Options of a server (server/options.h), in seconds and bytes.
+
+    A time-out of 0 is switched off, and so are `max_content_bytes`, `max_connections` and
+    `max_requests` of 0.
+    """
+
+    root_path: str
+    server_header: str
+    date_header: bool
+    backlog: int
+    daphne_strict: bool
+    """The native side of ``--daphne-strict``."""
+    access_log_fd: int
+    """Descriptor that receives access log lines, or -1 for none. Not closed by the server."""
+    access_log_format: str
+    """``daphne``, ``combined``, ``json``, or a line with atoms."""
+    proxy_address_header: str
+    """Lower-case name of the field with the client's address; empty believes no proxy."""
+    trusted_proxies: list[str]
+    """Whose proxy fields are believed: addresses, networks, ``unix``, ``*``."""
+    proxy_port_header: str
+    proxy_scheme_header: str
+    max_target_bytes: int
+    max_header_bytes: int
+    max_header_count: int
+    max_content_bytes: int
+    max_connections: int
+    max_requests: int
+    max_message_bytes: int
+    max_frame_bytes: int
+    max_queued_messages: int
+    max_unsent_bytes: int
+    drops_slow_readers: bool
+    """Whether a WebSocket client for which more waits is closed, instead of waiting for it."""
+    deflate_mode: Literal["off", "shared", "dedicated"]
+    deflate_level: int
+    deflate_window_bits: int
+    deflate_memory_level: int
+    deflate_min_bytes: int
+    deflate_max_memory_bytes: int
+    request_head_timeout: float
+    request_content_timeout: float
+    response_start_timeout: float
+    send_timeout: float
+    keep_alive_timeout: float
+    websocket_handshake_timeout: float
+    websocket_close_timeout: float
+    websocket_age_timeout: float
+    websocket_idle_timeout: float
+    ping_interval: float
+    ping_timeout: float
+
+    def __init__(self) -> None: ...
+
+class Server:
+    """One HTTP and WebSocket server inside one asyncio event loop.
+
+    Every method is for the loop's thread.
+    """
+
+    def __init__(
+        self,
+        application: _Application,
+        loop: asyncio.AbstractEventLoop,
+        options: ServerOptions,
+    ) -> None:
+        """Attaches the server to ``loop``, which has ``add_reader`` and needn't run yet."""
+
+    def bind_tcp(self, host: str, port: int, backlog: int = 0) -> tuple[str, int]:
+        """Binds a TCP socket and returns its address; port 0 takes a free one.
+
+        Args:
+            backlog: connections that may wait to be accepted; 0 is `ServerOptions.backlog`.
+
+        Raises:
+            OSError: the address can't be bound (errno says why) or the host isn't known.
+        """
+
+    def bind_unix(self, path: str, backlog: int = 0) -> None:
+        """Binds a Unix socket. The caller removes a stale file before and the file after.
+
+        Raises:
+            OSError: the path can't be bound.
+        """
+
+    def bind_fd(self, fd: int) -> tuple[str, int] | str | None:
+        """Takes over a bound socket, a copy of the descriptor.
+
+        Returns:
+            Its address; a path for a Unix socket.
+
+        Raises:
+            OSError: the descriptor is no stream socket.
+        """
+
+    def start(self, state: MutableMapping[str, Any] | None = None) -> None:
+        """Starts to accept on every bound socket.
+
+        Args:
+            state: each scope gets a shallow copy of it unless it is None.
+
+        Raises:
+            OSError: listen(2) failed.
+        """
+
+    def drain(self, on_drained: Callable[[], object]) -> None:
+        """Stops accepting and ends politely.
+
+        Idle connections close, responses in flight finish, WebSockets get close 1001.
+
+        Args:
+            on_drained: called once, from the loop, when no connection and no running application
+                call is left.
+        """
+
+    def cancel_applications(self) -> int:
+        """Cancels the tasks of all running application calls and returns how many there were."""
+
+    def overdue_applications(self, timeout: float) -> list[asyncio.Task[None]]:
+        """Tasks that still run ``timeout`` seconds after their response or client was over.
+
+        Each is returned once. Times count from the first call that finds an exchange over, so this
+        is to be called regularly.
+        """
+
+    def close(self) -> None:
+        """Drops every connection and listener at once and detaches from the loop. Idempotent."""
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+
+    @property
+    def running_applications(self) -> int:
+        """Application calls that have not returned."""

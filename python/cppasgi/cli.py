@@ -1,0 +1,221 @@
+"""The ``cppasgi`` command: its flags, and what it prints when something is wrong.
+
+Exit statuses: 0 stopped as asked, or ``--check`` found no problem; 1 the application or an address
+could not be had, the process had to be ended at its deadline, or ``--check`` found a problem; 2
+wrong command line; 3 the application failed at lifespan start-up or shutdown; 130 and 143 ended at
+once by a second SIGINT or SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from asgiref.compatibility import guarantee_single_callable
+
+from cppasgi import migrate
+from cppasgi._native import keep_freed_memory
+from cppasgi.access import open_access_log, reopened_on_signal
+from cppasgi.configuration import ConfigurationError, configured
+from cppasgi.endpoints import EndpointError, ListenError, endpoint_descriptions
+from cppasgi.lifespan import Application, LifespanError
+from cppasgi.loader import ApplicationLoadError, load_application
+from cppasgi.loops import thread_pool_size
+from cppasgi.options import OptionParser
+from cppasgi.preflight import findings
+from cppasgi.server import Server
+from cppasgi.signals import STOP_SIGNALS, arm_watchdog
+
+logger = logging.getLogger("cppasgi.cli")
+
+EXIT_FAILURE = 1
+EXIT_LIFESPAN = 3
+
+_LEAST_EXIT_SECONDS = 2.0
+"""What the interpreter gets to end (exit handlers, threads) after the server has stopped."""
+
+
+class CommandLineInterface:
+    """The command line, open to subclasses.
+
+    Same as Daphne's class: `description`, `server_class`, `load_asgi_app()`, `parser`, `server`,
+    `arg_proxy_host`, `arg_proxy_port`, `run(args)` and `entrypoint()`. `server_arguments()` is
+    cppasgi's own hook.
+    """
+
+    description = "Native ASGI server for HTTP and WebSocket"
+    server_class: type[Server] = Server
+    server: Server | None = None
+
+    def __init__(self) -> None:
+        """Builds the parser, which subclasses may extend."""
+        self.parser = OptionParser(self.description)
+        self.arg_proxy_host = self.parser.arg_proxy_host
+        self.arg_proxy_port = self.parser.arg_proxy_port
+
+    @classmethod
+    def entrypoint(cls) -> None:
+        """Runs the command with the arguments of the process; the console script.
+
+        ``migrate`` can't be an application, which has a colon: it is a command of its own.
+        """
+        if sys.argv[1:2] == ["migrate"]:
+            migrate.main(sys.argv[2:])
+            return
+        _fill_standard_descriptors()
+        interface = cls()
+        try:
+            interface.run(sys.argv[1:])
+        except argparse.ArgumentError as error:
+            interface.parser.error(str(error))
+        finally:
+            interface._limit_exit()
+
+    def load_asgi_app(self, asgi_app_path: str) -> Any:
+        """Imports the application from ``module:attribute``; a hook for subclasses.
+
+        Raises:
+            ApplicationLoadError: it can't be had; the text is one line.
+        """
+        return load_application(asgi_app_path)
+
+    def run(self, args: Sequence[str]) -> None:
+        """Parses ``args`` and serves until a signal comes.
+
+        Raises:
+            SystemExit: anything but a clean stop, see the module's exit statuses.
+            argparse.ArgumentError: a name of a proxy's field without ``--proxy-headers``; as with
+                Daphne. `entrypoint()` makes it one line and status 2.
+        """
+        options = self._parse(args)
+        for action in (self.arg_proxy_host, self.arg_proxy_port):
+            if getattr(options, action.dest) and not options.proxy_headers:
+                raise argparse.ArgumentError(
+                    action, "--proxy-headers has to be passed for this parameter."
+                )
+        logging.basicConfig(
+            level=(logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG)[options.verbosity],
+            format=options.log_fmt,
+        )
+        sys.path.insert(0, str(Path.cwd()))
+        endpoints = endpoint_descriptions(
+            options.host,
+            options.port,
+            options.unix_socket,
+            options.file_descriptor,
+            options.socket_strings,
+        )
+        try:
+            if options.check:
+                sys.exit(self._check(endpoints, options))
+            application = self.load_asgi_app(options.application)
+            application = guarantee_single_callable(application)  # type: ignore[no-untyped-call]
+            self._serve(cast(Application, application), endpoints, options)
+        except ApplicationLoadError as error:
+            _fail(str(error), EXIT_FAILURE)
+        except ListenError as error:
+            _fail(f"Listen failure: {error}", EXIT_FAILURE)
+        except LifespanError as error:
+            _fail(str(error), EXIT_LIFESPAN)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+
+    def _parse(self, args: Sequence[str]) -> argparse.Namespace:
+        config = self.parser.parse_args(args).config
+        try:
+            elsewhere = configured(self.parser, config, os.environ)
+        except ConfigurationError as error:
+            self.parser.error(str(error))
+        options = self.parser.parse_args(args, elsewhere)
+        try:
+            thread_pool_size()
+        except ValueError as error:
+            self.parser.error(str(error))
+        if not hasattr(options, "application"):
+            self.parser.error("the following arguments are required: application")
+        return options
+
+    def _check(self, endpoints: list[str], options: argparse.Namespace) -> int:
+        problems = 0
+        for finding in findings(
+            lambda: self.load_asgi_app(options.application),
+            endpoints,
+            options.access_log,
+            options.loop,
+        ):
+            kind = "warning" if finding.is_warning else "problem"
+            print(f"cppasgi: {kind}: {finding.text}", file=sys.stderr)
+            problems += not finding.is_warning
+        result = "failed" if problems else "passed"
+        print(f"cppasgi: the check of {options.application} {result}", file=sys.stderr)
+        return EXIT_FAILURE if problems else 0
+
+    def _serve(
+        self, application: Application, endpoints: list[str], options: argparse.Namespace
+    ) -> None:
+        try:
+            access_log = open_access_log(options.access_log, options.verbosity)
+        except OSError as error:
+            _fail(f"Can't open the access log {options.access_log}: {error.strerror}", EXIT_FAILURE)
+        logger.info("Starting server at %s", ", ".join(endpoints))
+        try:
+            self.server = self.server_class(
+                application=application,
+                endpoints=endpoints,
+                access_log=access_log,
+                **self.server_arguments(options),
+            )
+        except EndpointError as error:
+            self.parser.error(str(error))
+        except ImportError as error:
+            _fail(str(error), EXIT_FAILURE)
+        if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+            keep_freed_memory()
+        with reopened_on_signal(access_log):
+            self.server.run()
+
+    def server_arguments(self, options: argparse.Namespace) -> dict[str, Any]:
+        """Makes keywords of `server_class` out of the parsed flags, but for addresses and logs."""
+        arguments = {name: getattr(options, name) for name in self.parser.server_options}
+        if options.proxy_headers:
+            arguments["proxy_forwarded_address_header"] = (
+                options.proxy_headers_host or "X-Forwarded-For"
+            )
+            arguments["proxy_forwarded_port_header"] = (
+                options.proxy_headers_port or "X-Forwarded-Port"
+            )
+            arguments["proxy_forwarded_proto_header"] = "X-Forwarded-Proto"
+        return arguments
+
+    def _limit_exit(self) -> None:
+        """Bounds what is left of the process: exit handlers, and threads that don't end."""
+        if self.server is None:
+            return
+        deadline = self.server.stop_deadline
+        left = 0.0 if math.isinf(deadline) else deadline - time.monotonic()
+        arm_watchdog(max(left, _LEAST_EXIT_SECONDS))
+        for signum in STOP_SIGNALS:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                signal.signal(signum, signal.SIG_DFL)
+
+
+def _fill_standard_descriptors() -> None:
+    # libuv aborts when it closes a descriptor up to 2, which it would get had the shell closed one.
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    # Not through logging: the application's own configuration may have silenced our loggers.
+    print(f"cppasgi: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,145 @@
+"""Flags from the environment and from a TOML file, for what the command line leaves open.
+
+Precedence: flag, environment, file. Every flag has a variable, ``--graceful-timeout`` for one
+``CPPASGI_GRACEFUL_TIMEOUT``, and a key, ``graceful-timeout`` (or ``graceful_timeout``). The file is
+that of ``--config`` or ``CPPASGI_CONFIG``, else ./pyproject.toml with a table ``[tool.cppasgi]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PREFIX = "CPPASGI_"
+CONFIG_VARIABLE = "CPPASGI_CONFIG"
+PROJECT_FILE = "pyproject.toml"
+
+_COMMAND_LINE_ONLY = {"help", "version", "config", "check"}
+_YES = ("1", "true", "yes", "on")
+_NO = ("0", "false", "no", "off")
+
+
+class ConfigurationError(ValueError):
+    """A file or a variable is wrong; the text is one line that says where and what."""
+
+
+def configured(
+    parser: argparse.ArgumentParser, config: str | None, environ: Mapping[str, str]
+) -> argparse.Namespace:
+    """Reads the values of flags from file and environment.
+
+    Args:
+        parser: defines the flags.
+        config: path of the TOML file, which needn't be given.
+        environ: the environment.
+
+    Returns:
+        What ``parser.parse_args`` takes as its namespace, so that flags come before it. Values of
+        flags that collect are tuples.
+
+    Raises:
+        ConfigurationError: see there.
+    """
+    values = argparse.Namespace()
+    keys = dict(_keys(parser))
+    _apply(values, keys, *_from_file(config or environ.get(CONFIG_VARIABLE)))
+    variables = {
+        name.removeprefix(PREFIX).lower().replace("_", "-"): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE
+    }
+    _apply(values, keys, variables, _variable)
+    return values
+
+
+def _keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    """The key of each flag that may be configured, in the order of their definition."""
+    for action in parser._actions:
+        names = [name for name in action.option_strings if name.startswith("--")]
+        key = names[0].removeprefix("--").replace("_", "-") if names else action.dest
+        if key not in _COMMAND_LINE_ONLY:
+            yield key, action
+
+
+def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str]]:
+    """Reads the table of flags; returns also how to name a key in a message."""
+    file = Path(path or PROJECT_FILE)
+    try:
+        table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+        if file.name == PROJECT_FILE:
+            table = table.get("tool", {}).get("cppasgi", {})
+    except FileNotFoundError as error:
+        if path is None:
+            return {}, str
+        raise ConfigurationError(f"Can't read {file}: {error.strerror}") from None
+    except OSError as error:
+        raise ConfigurationError(f"Can't read {file}: {error.strerror}") from None
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{file}: {' '.join(str(error).split())}") from None
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{file}: tool.cppasgi is not a table")
+    return {key.replace("_", "-"): value for key, value in table.items()}, f"{file}: {{}}".format
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.upper().replace("-", "_")
+
+
+def _apply(
+    values: argparse.Namespace,
+    keys: Mapping[str, argparse.Action],
+    given: Mapping[str, Any],
+    name_of: Callable[[str], str],
+) -> None:
+    for key in given:
+        if key not in keys:
+            raise ConfigurationError(f"{name_of(key)}: there is no such flag")
+    for key, action in keys.items():
+        if key not in given:
+            continue
+        try:
+            setting = _convert(action, given[key])
+        except (argparse.ArgumentTypeError, ValueError) as error:
+            raise ConfigurationError(f"{name_of(key)}: {error}") from None
+        if setting is not None:
+            setattr(values, action.dest, setting)
+
+
+def _convert(action: argparse.Action, given: Any) -> Any:
+    """The value that the flag would give; None for a switch that is off."""
+    if action.nargs == 0:
+        if not _truth(given):
+            return None
+        return True if action.const is None else action.const
+    if isinstance(action.default, tuple):
+        items = given.split() if isinstance(given, str) else given
+        if not isinstance(items, list):
+            raise ValueError(f"{given!r} is not a list")
+        return tuple(_convert_one(action, item) for item in items)
+    return _convert_one(action, given)
+
+
+def _convert_one(action: argparse.Action, given: Any) -> Any:
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise ValueError(f"{given!r} is neither a string nor a number")
+    value = action.type(str(given)) if callable(action.type) else str(given)
+    if action.choices is not None and value not in action.choices:
+        choices = ", ".join(str(choice) for choice in action.choices)
+        raise ValueError(f"{given!r} is none of {choices}")
+    return value
+
+
+def _truth(given: Any) -> bool:
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, str) and given.lower() in (*_YES, *_NO):
+        return given.lower() in _YES
+    raise ValueError(f"{given!r} is neither true nor false")

@@ -1,0 +1,63 @@
+"""Finds the application that ``module:attribute`` names."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import traceback
+
+logger = logging.getLogger("cppasgi.cli")
+
+
+class ApplicationLoadError(Exception):
+    """The application can't be loaded; the text is one line that says why."""
+
+
+def load_application(path: str) -> object:
+    """Imports ``module:attribute``; the attribute may be dotted.
+
+    The traceback of a module that fails is logged at DEBUG.
+
+    Raises:
+        ApplicationLoadError: the module or the attribute is missing, or the import fails.
+    """
+    module_name, colon, attributes = path.partition(":")
+    if not (module_name and colon and attributes):
+        raise ApplicationLoadError(f'"{path}" is not of the form module:attribute')
+    try:
+        target: object = importlib.import_module(module_name)
+    except Exception as error:
+        logger.debug("Import of %s failed", module_name, exc_info=True)
+        raise ApplicationLoadError(_describe_import_failure(module_name, error)) from error
+    for name in attributes.split("."):
+        try:
+            target = getattr(target, name)
+        except AttributeError:
+            raise ApplicationLoadError(
+                f'Could not load "{path}": {_describe(target)} has no attribute "{name}"'
+            ) from None
+    if not callable(target):
+        raise ApplicationLoadError(
+            f'"{path}" is no ASGI application: a {type(target).__name__} is not callable'
+        )
+    return target
+
+
+def _describe(target: object) -> str:
+    name = getattr(target, "__name__", None)
+    return f'"{name}"' if isinstance(name, str) else f"a {type(target).__name__}"
+
+
+def _describe_import_failure(module_name: str, error: Exception) -> str:
+    # Only the module itself or a package above it; a missing inner module is another story.
+    if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+        return f'Could not import module "{module_name}": {error}'
+    reason = " ".join("".join(traceback.format_exception_only(error)).split())
+    if isinstance(error, SyntaxError):
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if not f.filename.startswith("<frozen ")]
+        if len(own) > 1:  # The first one is import_module's caller.
+            reason = f"{reason} ({own[-1].filename}, line {own[-1].lineno})"
+    return f'Could not import module "{module_name}": {reason}'

@@ -1,0 +1,70 @@
+"""What the native server is told of a `Server`'s settings, under the names that it has for them."""
+
+from __future__ import annotations
+
+import logging
+import resource
+from typing import TYPE_CHECKING
+
+from cppasgi import _native
+
+if TYPE_CHECKING:
+    from cppasgi.server import Server
+
+logger = logging.getLogger("cppasgi.server")
+
+
+def native_options(server: Server) -> _native.ServerOptions:
+    """Makes the native server's options out of the attributes of ``server``."""
+    options = _native.ServerOptions()
+    options.root_path = server.root_path
+    options.server_header = server.server_name
+    options.access_log_fd = -1 if server.access_log is None else server.access_log.fileno()
+    options.response_start_timeout = server.http_timeout
+    options.request_head_timeout = server.timeout_request_header
+    options.request_content_timeout = server.timeout_request_body
+    options.send_timeout = server.timeout_send
+    options.keep_alive_timeout = server.timeout_keep_alive
+    options.max_target_bytes = server.limit_request_line
+    options.max_header_bytes = server.limit_request_header
+    options.max_header_count = server.limit_request_fields
+    options.max_content_bytes = server.limit_request_body
+    options.max_requests = server.limit_keep_alive_requests
+    options.max_connections = _within_open_files(server.limit_concurrency)
+    options.websocket_handshake_timeout = max(server.websocket_connect_timeout, 0)
+    options.max_message_bytes = server.websocket_max_message_size
+    options.max_frame_bytes = server.websocket_max_frame_size
+    options.max_queued_messages = server.limit_websocket_queue
+    options.max_unsent_bytes = server.limit_websocket_unsent
+    options.drops_slow_readers = server.websocket_slow_reader == "drop"
+    options.websocket_age_timeout = max(server.websocket_timeout, 0)
+    options.websocket_idle_timeout = server.timeout_websocket_idle
+    options.websocket_close_timeout = server.timeout_websocket_close
+    options.proxy_address_header = (server.proxy_forwarded_address_header or "").lower()
+    options.proxy_port_header = (server.proxy_forwarded_port_header or "").lower()
+    options.proxy_scheme_header = (server.proxy_forwarded_proto_header or "").lower()
+    options.trusted_proxies = list(server.forwarded_allow_ips)
+    options.access_log_format = server.access_log_format
+    options.daphne_strict = server.daphne_strict
+    options.date_header = not server.daphne_strict
+    options.ping_interval = max(server.ping_interval, 0)
+    options.ping_timeout = max(server.ping_timeout, 0)
+    options.deflate_mode = server.ws_deflate
+    options.deflate_level = server.ws_deflate_level
+    options.deflate_window_bits = server.ws_deflate_window_bits
+    options.deflate_memory_level = server.ws_deflate_memory_level
+    options.deflate_min_bytes = server.ws_deflate_threshold
+    options.deflate_max_memory_bytes = server.ws_deflate_memory
+    return options
+
+
+def _within_open_files(connections: int) -> int:
+    """Leaves descriptors for the application, and for telling clients that there are too many."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if open_files == resource.RLIM_INFINITY:
+        return connections
+    most = max(open_files - max(open_files // 8, 128), open_files // 2, 1)
+    if connections <= most:
+        return connections
+    logger.info("At most %d connections, as the process may open %d files", most, open_files)
+    return most

@@ -1,0 +1,384 @@
+"""The flags of the ``cppasgi`` command: names, defaults, values, and the groups of ``--help``.
+
+A flag for the server is one `_serve` call here and one keyword of `cppasgi.server.Server`: its
+value is passed on under the name that argparse derives from the flag.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from cppasgi import _native
+from cppasgi.values import (
+    access_log_format,
+    field_name,
+    line,
+    log_format,
+    number,
+    port,
+    proxies,
+    seconds,
+    time_limit,
+)
+
+DAPHNE_FLAGS = (
+    *("--access-log", "--application-close-timeout", "--bind", "--endpoint", "--fd", "--help"),
+    *("--http-timeout", "--log-fmt", "--no-server-name", "--ping-interval", "--ping-timeout"),
+    *("--port", "--proxy-headers", "--proxy-headers-host", "--proxy-headers-port", "--root-path"),
+    *("--server-name", "--unix-socket", "--verbosity", "--websocket-max-frame-size"),
+    *("--websocket-max-message-size", "--websocket_connect_timeout", "--websocket_timeout"),
+)
+"""Their abbreviations mean the same as with Daphne, whatever other flags there are."""
+
+
+class OptionParser(argparse.ArgumentParser):
+    """The parser behind ``CommandLineInterface.parser``; refuses in one line, with status 2.
+
+    Attributes:
+        server_options: names of the values that are keywords of `Server`.
+        arg_proxy_host: the action of ``--proxy-headers-host``.
+        arg_proxy_port: the action of ``--proxy-headers-port``.
+    """
+
+    def __init__(self, description: str) -> None:
+        """Defines every flag."""
+        super().__init__(
+            prog="cppasgi",
+            description=description,
+            epilog="`cppasgi migrate FILE...` shows how files that start Daphne can start cppasgi.",
+        )
+        self.server_options: list[str] = []
+        # Not required by argparse: it may be configured elsewhere.
+        self.add_argument(
+            "application",
+            nargs="?",
+            default=argparse.SUPPRESS,
+            help="the application, as path.to.module:attribute.path",
+        )
+        self.add_argument(
+            "--config",
+            metavar="FILE",
+            help="TOML file with flags (default: [tool.cppasgi] in ./pyproject.toml). Each flag "
+            "may also be an environment variable: --ping-timeout is CPPASGI_PING_TIMEOUT",
+        )
+        self._add_addresses()
+        self._add_application()
+        self._add_proxy()
+        self._add_requests()
+        self._add_connections()
+        self._add_websocket()
+        self._add_compression()
+        self._add_logging()
+        self.add_argument(
+            "--check",
+            action="store_true",
+            help="load application and configuration, report problems, and stop with status 0 or 1",
+        )
+        self.add_argument("--version", action="version", version=f"%(prog)s {_native.__version__}")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parses ``args``; abbreviations that Daphne knows stand for Daphne's flags."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(list(map(_expanded, arguments)), namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with one line on standard error and status 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+    def _serve(self, group: argparse._ActionsContainer, *names: str, **settings: Any) -> None:
+        """Adds a flag whose value is a keyword of `Server`; the help ends with the default."""
+        settings["help"] += f" (default: {settings['default'] or 'none'})"
+        self.server_options.append(group.add_argument(*names, **settings).dest)
+
+    def _add_addresses(self) -> None:
+        group = self.add_argument_group("addresses")
+        add = group.add_argument
+        add(
+            "-b",
+            "--bind",
+            dest="host",
+            type=line,
+            help="host or address to listen on (default: 127.0.0.1)",
+        )
+        add("-p", "--port", type=port, help="TCP port; 0 takes a free one (default: 8000)")
+        add(
+            "-u",
+            "--unix-socket",
+            type=line,
+            help="path of a Unix socket to listen on, instead of TCP",
+        )
+        add(
+            "--fd",
+            type=number(0),
+            dest="file_descriptor",
+            help="descriptor of a bound socket to listen on, instead of TCP",
+        )
+        add(
+            "-e",
+            "--endpoint",
+            dest="socket_strings",
+            metavar="ENDPOINT",
+            action=_Append,
+            default=(),
+            help=r"where to listen in Twisted's grammar, such as tcp:8000:interface=\:\:1 or "
+            "unix:/run/site.sock:mode=660; may be repeated",
+        )
+
+    def _add_application(self) -> None:
+        group = self.add_argument_group("application and process")
+        self._serve(
+            group, "--root-path", type=line, default="", help="root_path of every ASGI scope"
+        )
+        self._serve(
+            group,
+            "--lifespan",
+            choices=("auto", "on", "off"),
+            default="auto",
+            help="whether the application has ASGI lifespan; auto finds out",
+        )
+        self._serve(
+            group,
+            "--loop",
+            choices=("auto", "asyncio", "uvloop"),
+            default="auto",
+            help="event loop; auto is uvloop if it is installed",
+        )
+        self._serve(
+            group,
+            "--graceful-timeout",
+            type=seconds,
+            default=10,
+            metavar="SECONDS",
+            help="what responses in flight get when the server stops",
+        )
+
+        self._serve(
+            group,
+            "--application-close-timeout",
+            type=time_limit,
+            default=0,
+            metavar="SECONDS",
+            help="cancel application calls that go on so long after their response is complete or "
+            "their client has left; 0 is never",
+        )
+        self._serve(
+            group,
+            "--daphne-strict",
+            action="store_true",
+            default=False,
+            help="Daphne's scopes, no lifespan, no Date, no close frame for a bad WebSocket: what "
+            "Daphne's own tests ask for",
+        )
+
+    def _add_proxy(self) -> None:
+        group = self.add_argument_group("behind a proxy")
+        group.add_argument(
+            "--proxy-headers",
+            action="store_true",
+            help="believe X-Forwarded-For, -Port and -Proto, or Forwarded, of trusted peers",
+        )
+        self._serve(
+            group,
+            "--forwarded-allow-ips",
+            type=proxies,
+            default="127.0.0.0/8,::1,unix",
+            metavar="LIST",
+            help="the trusted peers: addresses, networks, unix for Unix sockets, * for everybody",
+        )
+        self.arg_proxy_host = group.add_argument(
+            "--proxy-headers-host",
+            type=field_name,
+            metavar="NAME",
+            help="field with the client's address instead of X-Forwarded-For",
+        )
+        self.arg_proxy_port = group.add_argument(
+            "--proxy-headers-port",
+            type=field_name,
+            metavar="NAME",
+            help="field with the client's port instead of X-Forwarded-Port",
+        )
+
+    def _add_requests(self) -> None:
+        group = self.add_argument_group("requests and responses")
+
+        def limit(name: str, default: int, unit: str, text: str, least: int = 1) -> None:
+            self._serve(group, name, type=number(least), default=default, metavar=unit, help=text)
+
+        def time(*names: str, default: float, text: str) -> None:
+            self._serve(
+                group,
+                *names,
+                type=time_limit,
+                default=default,
+                metavar="SECONDS",
+                help=f"{text}; 0 is no limit",
+            )
+
+        self._serve(
+            group,
+            "-s",
+            "--server-name",
+            type=line,
+            default="cppasgi",
+            help="value of the Server header",
+        )
+        group.add_argument(
+            "--no-server-name",
+            dest="server_name",
+            action="store_const",
+            const="",
+            help="send no Server header",
+        )
+        time("-t", "--http-timeout", default=0, text="time to the start of a response: 503")
+        time("--timeout-request-header", default=30, text="time for a request's head: 408")
+        time("--timeout-request-body", default=60, text="time between pieces of a body: 408")
+        time("--timeout-send", default=60, text="time until a client reads on, else it is cut")
+        limit("--limit-request-line", 16384, "BYTES", "longest request target: 414")
+        limit("--limit-request-header", 65536, "BYTES", "size of all header fields: 431")
+        limit("--limit-request-fields", 128, "N", "number of header fields: 431")
+        limit("--limit-request-body", 0, "BYTES", "longest request body: 413; 0 is no limit", 0)
+
+    def _add_connections(self) -> None:
+        group = self.add_argument_group("connections")
+        self._serve(
+            group,
+            "--timeout-keep-alive",
+            type=time_limit,
+            default=75,
+            metavar="SECONDS",
+            help="time between two requests; 0 is no limit",
+        )
+        self._serve(
+            group,
+            "--limit-keep-alive-requests",
+            type=number(0),
+            default=100_000,
+            metavar="N",
+            help="requests of a connection; 0 is no limit",
+        )
+        self._serve(
+            group,
+            "--limit-concurrency",
+            type=number(1),
+            default=65536,
+            metavar="N",
+            help="connections at a time: 503",
+        )
+
+    def _add_websocket(self) -> None:
+        group = self.add_argument_group("WebSocket")
+
+        def time(name: str, default: float, text: str) -> None:
+            self._serve(group, name, type=seconds, default=default, metavar="SECONDS", help=text)
+
+        def limit(name: str, default: float, text: str) -> None:
+            text += "; 0 is no limit"
+            self._serve(group, name, type=time_limit, default=default, metavar="SECONDS", help=text)
+
+        def size(name: str, least: int, default: int, text: str) -> None:
+            text += "; 0 is no limit" if least == 0 else ""
+            self._serve(group, name, type=number(least), default=default, metavar="N", help=text)
+
+        time(
+            "--websocket_connect_timeout",
+            5,
+            "limit for the application's answer to a handshake; -1 is none",
+        )
+        time("--websocket_timeout", 86400, "age of a WebSocket: close 1000; -1 is no limit")
+        limit("--timeout-websocket-idle", 0, "time without a message either way: close 1000")
+        limit("--timeout-websocket-close", 5, "time for the client's answer to a close frame")
+        size("--websocket-max-message-size", 0, 1 << 20, "longest message of a client: close 1009")
+        size("--websocket-max-frame-size", 0, 1 << 20, "longest frame of a client: close 1009")
+        size("--limit-websocket-queue", 1, 1024, "messages not yet received: then no more are read")
+        size("--limit-websocket-unsent", 1, 16384, "bytes that may wait for a client to read on")
+        self._serve(
+            group,
+            "--websocket-slow-reader",
+            choices=("wait", "drop"),
+            default="wait",
+            help="beyond that, send() waits or the client is closed with 1013",
+        )
+        time("--ping-interval", 20, "quiet time before a WebSocket is pinged; 0 sends no pings")
+        time("--ping-timeout", 30, "drop a WebSocket whose ping stays unanswered so long")
+
+    def _add_compression(self) -> None:
+        group = self.add_argument_group("WebSocket compression (permessage-deflate)")
+        self._serve(
+            group,
+            "--ws-deflate",
+            choices=("off", "shared", "dedicated"),
+            default="shared",
+            help="compress messages each by itself, or knowing the connection's earlier ones",
+        )
+
+        def add(name: str, values: Callable[[str], int], default: int, text: str) -> None:
+            self._serve(group, name, type=values, default=default, metavar="N", help=text)
+
+        add("--ws-deflate-level", number(1, 9), 1, "zlib's compression level, 1 to 9")
+        add("--ws-deflate-window-bits", number(9, 15), 13, "zlib's window, as a power of two")
+        add("--ws-deflate-memory-level", number(1, 9), 5, "zlib's memory level, 1 to 9")
+        add("--ws-deflate-threshold", number(1), 256, "bytes from which on a message is compressed")
+        add("--ws-deflate-memory", number(0), 1 << 26, "bytes of all dedicated streams together")
+
+    def _add_logging(self) -> None:
+        group = self.add_argument_group("logging")
+        add = group.add_argument
+        self._serve(
+            group,
+            "-v",
+            "--verbosity",
+            type=int,
+            choices=range(4),
+            default=1,
+            help="0 warnings, 1 information, 2 debugging, 3 also asyncio's debug mode",
+        )
+        add(
+            "--access-log",
+            metavar="FILE",
+            help="file for access log lines, - is standard output (the default from -v 1 on)",
+        )
+        self._serve(
+            group,
+            "--log-format",
+            dest="access_log_format",
+            type=access_log_format,
+            default="daphne",
+            metavar="FORMAT",
+            help="access log lines: daphne, combined, json, or a line with gunicorn's atoms, such "
+            "as %%(h)s",
+        )
+        add(
+            "--log-fmt",
+            type=log_format,
+            default="%(asctime)-15s %(levelname)-8s %(message)s",
+            help="format of log lines, as in Python's logging",
+        )
+
+
+class _Append(argparse.Action):
+    """Collects a list. The first flag begins a new one: what was configured elsewhere gives way."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Adds ``values`` to the list of flags; a tuple is the default or configured elsewhere."""
+        collected = getattr(namespace, self.dest)
+        collected = collected if isinstance(collected, list) else []
+        setattr(namespace, self.dest, [*collected, values])
+
+
+def _expanded(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    found = [flag for flag in DAPHNE_FLAGS if flag.startswith(name)]
+    if len(name) > 2 and name.startswith("--") and len(found) == 1:
+        return found[0] + equals + value
+    return argument

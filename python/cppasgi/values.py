@@ -1,0 +1,108 @@
+"""What the values of flags may be: functions from text to value for argparse.
+
+Each raises `argparse.ArgumentTypeError` with a text that says what is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import logging
+import math
+import re
+from collections.abc import Callable
+
+_MOST = 2**31 - 1
+_MOST_SECONDS = 10**9
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    return _integer(text, 0, 65535)
+
+
+def line(text: str) -> str:
+    """A text without control characters, that UTF-8 can hold."""
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} has characters that can't be printed")
+    return text
+
+
+def field_name(text: str) -> str:
+    """Name of a header field (RFC 9110 5.1); empty is the default one, as with Daphne."""
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a header field")
+    return text
+
+
+def proxies(text: str) -> list[str]:
+    """Whose proxy fields are believed, separated by commas."""
+    return [_proxy(entry.strip()) for entry in text.split(",")]
+
+
+def _proxy(entry: str) -> str:
+    if entry in ("*", "unix"):
+        return entry
+    try:
+        if "%" in entry:
+            raise ValueError("addresses of one link can't be told apart")
+        return str(ipaddress.ip_network(entry, strict=False))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{entry!r} is no address or network") from None
+
+
+def access_log_format(text: str) -> str:
+    """A format that the native access log knows (server/session/access_log_format.h)."""
+    line(text)
+    if text in ("daphne", "combined", "json"):
+        return text
+    left = re.sub(r"%%|%\(([hlutrmUqHsBbfaTLMDp]|\{[!#$%&'*+.^_`|~0-9A-Za-z-]+\}i)\)s", "", text)
+    if "%" in left:
+        raise argparse.ArgumentTypeError(f"{left[left.index('%') :]!r} is no known atom")
+    if left == text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no format and has no atoms")
+    return text
+
+
+def log_format(text: str) -> str:
+    """A format of Python's logging, in % style."""
+    record = logging.LogRecord("cppasgi", logging.INFO, "", 0, "", (), None)
+    try:
+        logging.Formatter(text).format(record)
+    except (ValueError, KeyError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a log format: {error}") from None
+    return text
+
+
+def number(least: int, most: int = _MOST) -> Callable[[str], int]:
+    """Makes the type of a flag that takes integers from ``least`` to ``most``."""
+    return lambda text: _integer(text, least, most)
+
+
+def seconds(text: str) -> float:
+    """A time; negative ones mean what the flag says they do."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+def time_limit(text: str) -> float:
+    """A time from 0 on."""
+    value = seconds(text)
+    if not 0 <= value <= _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_MOST_SECONDS} seconds")
+    return value
+
+
+def _integer(text: str, least: int, most: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+    return value

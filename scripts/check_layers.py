@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Checks that every #include in the C++ sources obeys the layer rule; prints those that don't.
+
+The table below is the rule (docs/design/0001-layers.md says why, server/README.md shows it to
+readers). A linker can't check it: headers such as <uv.h> and <openssl/ssl.h> sit in /usr/include,
+so a PRIVATE link line doesn't hide them.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+# What each layer may include besides itself and the C++ standard library. The first layer that is a
+# prefix of a source file's path decides, so single files stand before their folders. An entry that
+# ends in "/" is a folder of the project, one in ".h" a file; every other is a name in LIBRARIES.
+LAYERS: dict[str, list[str]] = {
+    "server/options.h": ["server/base/", "server/http/"],
+    "server/application.h": ["server/base/", "server/http/"],
+    "server/base/file_slice.": ["server/base/", "posix"],
+    "server/base/heap.": ["malloc"],
+    "server/base/": [],
+    "server/http/": ["server/base/"],
+    "server/http1/": ["server/base/", "server/http/", "server/options.h", "llhttp"],
+    "server/websocket/": [
+        "server/base/",
+        "server/http/",
+        "server/options.h",
+        "wslay",
+        "openssl",
+        "zlib",
+    ],
+    "server/net/": ["server/base/", "server/options.h", "libuv", "posix"],
+    "server/session/access_log": ["server/base/", "server/http/", "server/session/", "posix"],
+    "server/session/trusted_proxies.": ["server/base/", "server/session/", "posix"],
+    "server/session/": [
+        "server/base/",
+        "server/http/",
+        "server/http1/",
+        "server/websocket/",
+        "server/net/stream.h",  # the interface, without libuv
+        "server/options.h",
+        "server/application.h",
+    ],
+    "server/server.": ["server/", "posix"],
+    # The two that know the event loop: one joins it to asyncio's, the other owns it.
+    "asgi_bridge/loop_bridge.": ["asgi_bridge/", "server/net/event_loop.h", "python"],
+    "asgi_bridge/asgi_server.": [
+        "asgi_bridge/",
+        "server/base/",
+        "server/options.h",
+        "server/server.h",
+        "server/net/event_loop.h",
+        "python",
+        "posix",
+    ],
+    "asgi_bridge/": [
+        "server/base/",
+        "server/http/",
+        "server/application.h",
+        "server/options.h",
+        "python",
+    ],
+    "examples/": [
+        "server/base/",
+        "server/http/",
+        "server/application.h",
+        "server/options.h",
+        "server/server.h",
+        "server/net/event_loop.h",
+        "posix",
+    ],
+}
+
+LIBRARIES = {
+    "libuv": r"uv\.h",
+    "llhttp": r"llhttp\.h",
+    "malloc": r"malloc\.h",
+    "openssl": r"openssl/.+",
+    "posix": r"(sys|arpa|netinet|net)/\w+\.h|(unistd|fcntl|netdb|poll|signal)\.h",
+    "python": r"(Python|structmember)\.h|pybind11/.+",
+    "wslay": r"wslay/.+",
+    "zlib": r"zlib\.h",
+}
+STANDARD = r"[a-z_0-9]+"  # <vector>, <cstddef>: no folder, no suffix
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def allowances(source: str) -> tuple[str, list[str]] | None:
+    """Returns the layer of ``source``, a path below the root, and what it may include."""
+    for layer, allowed in LAYERS.items():
+        if source.startswith(layer):
+            return layer, allowed
+    return None
+
+
+def is_allowed(kind: str, header: str, layer: str, allowed: list[str]) -> bool:
+    """Says whether a file of ``layer`` may include ``header``; ``kind`` is ``"`` or ``<``."""
+    if kind == "<":
+        patterns = [LIBRARIES[name] for name in allowed if name in LIBRARIES]
+        return any(re.fullmatch(pattern, header) for pattern in [STANDARD, *patterns])
+    return any(
+        header.startswith(entry) if entry.endswith("/") else header == entry
+        for entry in [*allowed, layer, f"{layer}h"]
+    )
+
+
+def violations(root: Path) -> list[str]:
+    """Returns one message for each forbidden include below ``root``."""
+    found = []
+    folders = {layer.split("/")[0] for layer in LAYERS}
+    sources = [path for folder in folders for path in (root / folder).rglob("*.[hc]*")]
+    for path in sorted(sources):
+        if path.suffix not in {".h", ".cpp"}:
+            continue
+        source = path.relative_to(root).as_posix()
+        rule = allowances(source)
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            include = INCLUDE.match(line)
+            if not include:
+                continue
+            if rule is None:
+                found.append(f"{source}:{number}: no layer is known for this file")
+            elif not is_allowed(*include.groups(), *rule):
+                found.append(f"{source}:{number}: {rule[0]} may not include {include[2]}")
+    return found
+
+
+def main() -> int:
+    """Checks the tree given as argument, or the one this script stands in."""
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
+    found = violations(root)
+    print(*found, sep="\n", file=sys.stderr, end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

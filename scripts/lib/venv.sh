@@ -1,0 +1,46 @@
+# Sourced by scripts/quickstart and scripts/test, from the root of the checkout: makes the virtual environment and
+# installs into it, each only when something changed since the last time.
+
+# make_venv FOLDER
+make_venv() {
+  [[ -x $1/bin/python ]] || "${PYTHON:-python3}" -m venv "$1"
+}
+
+# unchanged STAMP PATH...: nothing among the paths is newer than the stamp
+unchanged() {
+  local stamp=$1
+  shift
+  [[ -e $stamp && -z $(find "$@" -newer "$stamp" -not -path '*/__pycache__*' -print -quit) ]]
+}
+
+# install_wheel VENV EXTRAS: builds the wheel and installs it with the extras, such as "[uvloop]"
+install_wheel() {
+  local stamp=$1/.cppasgi-installed
+  unchanged "$stamp" pyproject.toml CMakeLists.txt cmake server asgi_bridge python && return
+  echo "Building and installing cppasgi"
+  command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
+  "$1/bin/pip" install --quiet ".$2"
+  touch "$stamp"
+}
+
+# install_requirements VENV FILE...
+install_requirements() {
+  local venv=$1 file stamp
+  shift
+  for file in "$@"; do
+    stamp=$venv/.installed-${file//\//-}
+    unchanged "$stamp" "$file" && continue
+    echo "Installing $file"
+    "$venv/bin/pip" install --quiet -r "$file"
+    touch "$stamp"
+  done
+}
+
+# install_extras VENV EXTRA: what an extra of pyproject.toml lists, beside the wheel already installed
+install_extras() {
+  local stamp=$1/.installed-extra-$2
+  unchanged "$stamp" pyproject.toml && return
+  echo "Installing the extra $2"
+  "$1/bin/pip" install --quiet "cppasgi[$2]"
+  touch "$stamp"
+}

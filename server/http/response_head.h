@@ -1,0 +1,18 @@
+// The head of a response as its maker names it (RFC 9110 15): status and fields in order. Views
+// only: the bytes must live until the call that takes the head returns. Framing and connection
+// fields are the protocol's business.
+#pragma once
+
+#include <vector>
+
+#include "server/http/request_head.h"
+
+namespace cppasgi::http {
+
+struct ResponseHead {
+  int status = 200;
+  std::vector<Field> fields;
+  bool trailers = false;  // trailer fields follow the content; only to who accepts_trailers()
+};
+
+}  // namespace cppasgi::http

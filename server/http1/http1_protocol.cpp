@@ -1,0 +1,108 @@
+// Joins the two directions of an HTTP/1 connection: what the request allows its response, and
+// whether another may follow (RFC 9112 9.3). Parsing is request_parser.cpp's, bytes of responses
+// are response_serializer.cpp's.
+#include "server/http1/http1_protocol.h"
+
+#include "server/http1/request_parser.h"
+
+namespace cppasgi::http1 {
+
+Http1Protocol::Http1Protocol(const HttpLimits& limits)
+    : parser_(std::make_unique<RequestParser>(limits, request_, events_)) {}
+
+Http1Protocol::~Http1Protocol() = default;
+
+std::size_t Http1Protocol::receive_data(std::string_view input) {
+  events_.clear();
+  const std::size_t consumed = parser_->execute(input);
+  for (const Event& event : events_) {
+    if (std::holds_alternative<RequestReceived>(event))
+      expects_continue_ = traits().expects_continue;
+    if (std::holds_alternative<ContentReceived>(event)) expects_continue_ = false;
+  }
+  return consumed;
+}
+
+void Http1Protocol::receive_eof() {
+  events_.clear();
+  parser_->finish();
+}
+
+bool Http1Protocol::between_requests() const { return parser_->state() == RequestState::Idle; }
+
+bool Http1Protocol::upgrade_requested() const { return traits().upgrade; }
+
+void Http1Protocol::next_request() {
+  parser_->reset();
+  response_.reset();
+  expects_continue_ = false;
+  status_ = 0;
+}
+
+void Http1Protocol::send_continue() {
+  if (!expects_continue_ || response_.started()) return;
+  expects_continue_ = false;
+  output_.append("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void Http1Protocol::send_early_hints(const std::vector<std::string_view>& links) {
+  output_.append("HTTP/1.1 103 Early Hints\r\n");
+  for (const std::string_view link : links) {
+    output_.append("link: ");
+    output_.append(link);
+    output_.append("\r\n");
+  }
+  output_.append("\r\n");
+}
+
+void Http1Protocol::send_head(const http::ResponseHead& head, const DefaultFields& defaults) {
+  status_ = head.status;
+  response_.begin(traits(), head, defaults);
+}
+
+// Content of a request that is answered before its end would be read as the next request.
+void Http1Protocol::close_if_needed(Last last) {
+  const bool request_complete = parser_->state() == RequestState::Complete;
+  if (!traits().keep_alive || (last == Last::Yes && !request_complete)) response_.close();
+}
+
+ContentResult Http1Protocol::send_content(std::string_view content, Last last) {
+  close_if_needed(last);
+  const ContentResult result = response_.write(content, last, output_);
+  if (response_.started()) expects_continue_ = false;
+  return result;
+}
+
+ContentResult Http1Protocol::begin_content(std::uint64_t size, Last last) {
+  close_if_needed(last);
+  const ContentResult result = response_.begin_content(size, last, output_);
+  if (response_.started()) expects_continue_ = false;
+  return result;
+}
+
+void Http1Protocol::send_trailers(const std::vector<http::Field>& fields, Last last) {
+  response_.write_trailers(fields, last, output_);
+}
+
+void Http1Protocol::send_error(int status, std::string_view text, const DefaultFields& defaults) {
+  const http::ResponseHead head{status, {{"content-type", "text/plain; charset=utf-8"}}};
+  response_.close();
+  send_head(head, defaults);
+  send_content(text, Last::Yes);
+}
+
+bool Http1Protocol::head_given() const { return response_.begun(); }
+
+bool Http1Protocol::response_started() const { return response_.started(); }
+
+bool Http1Protocol::response_ended() const { return response_.ended(); }
+
+bool Http1Protocol::keep_alive() const {
+  return parser_->state() == RequestState::Complete && traits().keep_alive && !response_.closes();
+}
+
+void Http1Protocol::close_after_response() { response_.close(); }
+
+const RequestTraits& Http1Protocol::traits() const { return parser_->traits(); }
+
+}  // namespace cppasgi::http1

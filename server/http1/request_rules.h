@@ -1,0 +1,31 @@
+// The rules that a whole request head must keep beyond its syntax (RFC 9112 sections 3, 6 and 9,
+// RFC 9110 sections 7 and 10), and what follows from its fields. Pure functions; the parser calls
+// them before anybody sees the head.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "server/http/request_head.h"
+#include "server/http1/events.h"
+
+namespace cppasgi::http1 {
+
+// What the rest of the layer needs to know of a request.
+struct RequestTraits {
+  bool keep_alive = true;         // the client's wish (RFC 9112 9.3)
+  bool upgrade = false;           // it offers to change the protocol (RFC 9110 7.8)
+  bool expects_continue = false;  // it waits for "100 Continue" (RFC 9110 10.1.1)
+  bool is_head = false;           // the response has no content (RFC 9110 9.3.2)
+  http::Version version = http::Version::Http11;
+};
+
+// Sets `traits`, or says why the request is refused. llhttp has already checked the characters of
+// names, values and Content-Length, refused a repeated Content-Length, one next to
+// Transfer-Encoding, line folding and bare CR or LF.
+// With `daphne_strict` as Daphne's own tests ask: HTTP/1.1 without Host is taken (against RFC 9112
+// 3.2), the byte 0x85 in a value is not.
+std::optional<ProtocolError> check_request(const http::RequestHead& head, bool daphne_strict,
+                                           RequestTraits& traits);
+
+}  // namespace cppasgi::http1

@@ -1,0 +1,218 @@
+// Head and content of a response as bytes (RFC 9112). The head waits in one reused string until the
+// first content decides the framing, then goes out in one piece with it.
+#include "server/http1/response_serializer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "server/base/release.h"
+#include "server/http/status.h"
+#include "server/http/syntax.h"
+
+namespace cppasgi::http1 {
+namespace {
+
+constexpr std::size_t kKeptHeadBytes =
+    4096;  // a connection keeps no larger block between responses
+
+constexpr std::string_view kEndOfLine = "\r\n";
+
+// A number as text, without allocation.
+class Digits {
+ public:
+  Digits(std::uint64_t number, int base)
+      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number, base).ptr) {}
+  std::string_view view() const {
+    return {text_.data(), static_cast<std::size_t>(end_ - text_.data())};
+  }
+
+ private:
+  std::array<char, 20> text_;
+  char* end_;
+};
+
+bool parse_length(std::string_view text, std::uint64_t& length) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// The options of an application's Connection field but those the server decides.
+std::string other_connection_options(std::string_view list) {
+  std::string others;
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const std::string_view option = http::trim(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    if (option.empty() || http::equals_ignoring_case(option, "close") ||
+        http::equals_ignoring_case(option, "keep-alive")) {
+      continue;
+    }
+    if (!others.empty()) others += ", ";
+    others += option;
+  }
+  return others;
+}
+
+}  // namespace
+
+void ResponseSerializer::begin(const RequestTraits& request, const http::ResponseHead& head,
+                               const DefaultFields& defaults) {
+  head_.clear();
+  has_length_ = false;
+  begun_ = true;
+  version_ = request.version;
+  trailers_ = head.trailers;
+  drops_length_ = head.status == 204 || trailers_;
+  framing_ = request.is_head || head.status == 204 || head.status == 304 ? Framing::NoContent
+                                                                         : Framing::Chunked;
+
+  // Else always 1.1, to an HTTP/1.0 client as well: the server's own version (RFC 9110 6.2).
+  as_daphne_ = defaults.as_daphne;
+  const bool old = as_daphne_ && version_ == http::Version::Http10;
+  head_ += old ? "HTTP/1.0 " : "HTTP/1.1 ";
+  head_ += Digits(static_cast<std::uint64_t>(head.status), 10).view();
+  head_ += ' ';
+  head_ += http::reason_phrase(head.status);
+  head_ += "\r\n";
+  bool has_date = false;
+  bool has_server = false;
+  for (const auto& [name, value] : head.fields) {
+    switch (name.size()) {
+      case 4:
+        has_date |= http::equals_ignoring_case(name, "date");
+        break;
+      case 6:
+        has_server |= http::equals_ignoring_case(name, "server");
+        break;
+      case 10:
+        if (!http::equals_ignoring_case(name, "connection")) break;
+        add_connection(name, value);
+        continue;
+      case 14:
+        if (!http::equals_ignoring_case(name, "content-length")) break;
+        add_content_length(name, value);
+        continue;
+      case 17:
+        if (http::equals_ignoring_case(name, "transfer-encoding")) continue;
+        break;
+      default:
+        break;
+    }
+    add_field(name, value);
+  }
+  if (!has_date && !defaults.date.empty()) add_field("date", defaults.date);
+  if (!has_server && !defaults.server.empty()) add_field("server", defaults.server);
+}
+
+ContentResult ResponseSerializer::write(std::string_view content, Last last, OutputBuffer& output) {
+  const ContentResult result = begin_content(content.size(), last, output);
+  if (result == ContentResult::Sent) {
+    if (has_content()) output.append(content);
+    end_content(last, output);
+  } else if (result == ContentResult::TooShort && started_) {
+    output.append(content);
+    content_bytes_ += content.size();
+    ended_ = closes_ = true;
+  }
+  return result;
+}
+
+ContentResult ResponseSerializer::begin_content(std::uint64_t size, Last last,
+                                                OutputBuffer& output) {
+  if (!started_ && has_content() && has_length_) framing_ = Framing::Length;
+  if (framing_ == Framing::Length) {
+    if (const ContentResult result = check_length(size, last); result != ContentResult::Sent)
+      return result;
+  }
+  if (!started_) {
+    end_head(size, last);
+    started_ = true;
+    output.append(head_);
+    if (head_.capacity() > kKeptHeadBytes) release(head_);
+  }
+  if (!has_content()) return ContentResult::Sent;
+  if (framing_ == Framing::Length) {
+    remaining_ -= size;
+  } else if (framing_ == Framing::Chunked && size != 0) {
+    in_chunk_ = true;  // an empty chunk would be the last one (RFC 9112 7.1)
+    output.append(Digits(size, 16).view());
+    output.append(kEndOfLine);
+  }
+  content_bytes_ += size;
+  return ContentResult::Sent;
+}
+
+void ResponseSerializer::end_content(Last last, OutputBuffer& output) {
+  if (framing_ == Framing::Chunked) {
+    if (in_chunk_) output.append(kEndOfLine);
+    in_chunk_ = false;
+    if (last == Last::Yes) output.append(trailers_ ? "0\r\n" : "0\r\n\r\n");
+  }
+  if (last == Last::Yes && !trailers_) ended_ = true;
+}
+
+void ResponseSerializer::write_trailers(const std::vector<http::Field>& fields, Last last,
+                                        OutputBuffer& output) {
+  if (framing_ == Framing::Chunked) {
+    for (const auto& [name, value] : fields) {
+      for (const std::string_view part : {name, std::string_view(": "), value, kEndOfLine})
+        output.append(part);
+    }
+    if (last == Last::Yes) output.append(kEndOfLine);
+  }
+  if (last == Last::Yes) ended_ = true;
+}
+
+void ResponseSerializer::reset() {
+  head_.clear();
+  remaining_ = content_bytes_ = 0;
+  has_length_ = in_chunk_ = begun_ = started_ = ended_ = closes_ = false;
+}
+
+void ResponseSerializer::add_field(std::string_view name, std::string_view value) {
+  head_.append(name).append(": ").append(value).append("\r\n");
+}
+
+// The first valid value frames the content; further ones would be a faulty message (RFC 9112 6.3)
+// and are dropped.
+void ResponseSerializer::add_content_length(std::string_view name, std::string_view value) {
+  if (drops_length_ || has_length_ || !parse_length(http::trim(value), remaining_)) return;
+  has_length_ = true;
+  add_field(name, value);
+}
+
+void ResponseSerializer::add_connection(std::string_view name, std::string_view value) {
+  if (http::list_contains(value, "close")) closes_ = true;
+  if (const std::string others = other_connection_options(value); !others.empty())
+    add_field(name, others);
+}
+
+ContentResult ResponseSerializer::check_length(std::uint64_t size, Last last) const {
+  if (size > remaining_) return ContentResult::TooLong;
+  return last == Last::Yes && size < remaining_ ? ContentResult::TooShort : ContentResult::Sent;
+}
+
+// RFC 9112 6.3 (framing) and 9.3, 9.6 (persistence).
+void ResponseSerializer::end_head(std::uint64_t size, Last last) {
+  if (framing_ == Framing::Chunked) {
+    if (last == Last::Yes && !trailers_ && !as_daphne_) {
+      framing_ = Framing::Length;
+      remaining_ = size;
+      head_.append("content-length: ").append(Digits(size, 10).view()).append("\r\n");
+    } else if (version_ == http::Version::Http11) {
+      head_ += "transfer-encoding: chunked\r\n";
+    } else {
+      framing_ = Framing::UntilClose;
+      closes_ = true;
+    }
+  }
+  if (closes_) {
+    head_ += "connection: close\r\n";
+  } else if (version_ == http::Version::Http10) {
+    head_ += "connection: keep-alive\r\n";
+  }
+  head_ += "\r\n";
+}
+
+}  // namespace cppasgi::http1

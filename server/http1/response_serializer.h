@@ -1,0 +1,90 @@
+// Turns a response into bytes (RFC 9112 sections 4 to 7 and 9): status line, fields, framing,
+// content. Chooses the framing and owns the fields that carry it; knows nothing of parsing or of
+// who may call when. One per connection, loop thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/base/output_buffer.h"
+#include "server/http/response_head.h"
+#include "server/http1/request_rules.h"
+
+namespace cppasgi::http1 {
+
+enum class Last : bool { No, Yes };
+
+// What became of response content.
+enum class ContentResult : std::uint8_t {
+  Sent,
+  TooLong,   // more than the announced Content-Length: nothing of this piece was sent
+  TooShort,  // the last piece, and less than announced: the connection must be cut
+};
+
+// Fields added to every final response that lacks them. Empty means none.
+struct DefaultFields {
+  std::string_view date;    // the value of Date
+  std::string_view server;  // the value of Server
+  bool as_daphne = false;   // the request's version in the status line, and no Content-Length
+                            // but the application's
+};
+
+class ResponseSerializer {
+ public:
+  // Writes status line and fields into a block of its own, all but framing and connection. Replaces
+  // a head that write() hasn't sent yet.
+  void begin(const RequestTraits& request, const http::ResponseHead& head,
+             const DefaultFields& defaults);
+  // Appends content to `output`, before it, the first time, the head. Precondition: begin(), and no
+  // Last::Yes yet. A first piece that is TooLong or TooShort leaves the response unstarted. The
+  // last piece ends the response unless its head announced trailers.
+  ContentResult write(std::string_view content, Last last, OutputBuffer& output);
+  // The same in two steps, for `size` bytes of content that reach the client another way in
+  // between: what comes before them, and, if that is Sent, what comes after them.
+  ContentResult begin_content(std::uint64_t size, Last last, OutputBuffer& output);
+  void end_content(Last last, OutputBuffer& output);
+  // Appends trailer fields (RFC 9112 7.1.2); only after the last content, if the head announced
+  // them.
+  void write_trailers(const std::vector<http::Field>& fields, Last last, OutputBuffer& output);
+  // Makes this the connection's last response; said in the head if it hasn't gone yet.
+  void close() { closes_ = true; }
+  // Forgets the response for the next one.
+  void reset();
+
+  bool begun() const { return begun_; }
+  bool started() const { return started_; }
+  bool ended() const { return ended_; }
+  bool closes() const { return closes_; }
+  // Not so for HEAD, 204 and 304. Precondition: begin().
+  bool has_content() const { return framing_ != Framing::NoContent; }
+  std::uint64_t content_bytes() const { return content_bytes_; }
+
+ private:
+  enum class Framing : std::uint8_t { NoContent, Length, Chunked, UntilClose };
+
+  void add_field(std::string_view name, std::string_view value);
+  void add_content_length(std::string_view name, std::string_view value);
+  void add_connection(std::string_view name, std::string_view value);
+  ContentResult check_length(std::uint64_t size, Last last) const;
+  void end_head(std::uint64_t size, Last last);
+
+  std::string head_;
+  std::uint64_t remaining_ = 0;  // of an announced Content-Length
+  std::uint64_t content_bytes_ = 0;
+  Framing framing_ = Framing::Chunked;
+  http::Version version_ = http::Version::Http11;
+  bool has_length_ = false;
+  bool as_daphne_ = false;
+  bool drops_length_ = false;  // no Content-Length with 204 (RFC 9110 8.6) or with trailers
+  bool trailers_ = false;      // follow the content
+  bool in_chunk_ = false;
+  bool begun_ = false;
+  bool started_ = false;
+  bool ended_ = false;
+  bool closes_ = false;
+};
+
+}  // namespace cppasgi::http1

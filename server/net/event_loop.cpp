@@ -1,0 +1,83 @@
+#include "server/net/event_loop.h"
+
+#include <cstdint>
+#include <utility>
+
+#include <uv.h>
+
+#include "server/net/uv_error.h"
+
+namespace cppasgi::net {
+
+EventLoop::EventLoop()
+    : loop_(std::make_unique<uv_loop_s>()),
+      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBufferBytes)) {
+  check_start(uv_loop_init(loop_.get()), "uv_loop_init");
+}
+
+EventLoop::~EventLoop() {
+  uv_run(loop_.get(), UV_RUN_NOWAIT);
+  while (uv_loop_close(loop_.get()) == UV_EBUSY) uv_run(loop_.get(), UV_RUN_NOWAIT);
+}
+
+void EventLoop::run_once() {
+  touched_ = false;
+  uv_run(loop_.get(), UV_RUN_ONCE);
+}
+
+void EventLoop::run_pending() {
+  for (int round = 0; round < kMaxRounds; ++round) {
+    touched_ = false;
+    uv_run(loop_.get(), UV_RUN_NOWAIT);
+    if (!touched_) return;
+  }
+}
+
+int EventLoop::backend_fd() const { return uv_backend_fd(loop_.get()); }
+
+std::optional<std::chrono::milliseconds> EventLoop::next_timeout() const {
+  if (uv_loop_alive(loop_.get()) == 0)
+    return std::nullopt;  // libuv would say 0, for uv_run to return
+  const int timeout = uv_backend_timeout(loop_.get());
+  if (timeout < 0) return std::nullopt;
+  return std::chrono::milliseconds(timeout);
+}
+
+std::chrono::milliseconds EventLoop::now() const {
+  return std::chrono::milliseconds(uv_now(loop_.get()));
+}
+
+struct Timer::State {
+  uv_timer_t handle{};
+  std::function<void()> on_fire;
+
+  static State& of(void* handle) {
+    return *static_cast<State*>(static_cast<uv_handle_t*>(handle)->data);
+  }
+  static void on_timer(uv_timer_t* timer) noexcept;
+  static void on_closed(uv_handle_t* handle) noexcept;
+};
+
+Timer::Timer(EventLoop& loop, std::function<void()> on_fire) : state_(new State), loop_(loop) {
+  state_->on_fire = std::move(on_fire);
+  uv_timer_init(loop.raw(), &state_->handle);
+  state_->handle.data = state_;
+}
+
+Timer::~Timer() {
+  uv_close(reinterpret_cast<uv_handle_t*>(&state_->handle), &State::on_closed);
+  loop_.touch();
+}
+
+void Timer::start(std::chrono::milliseconds delay) {
+  uv_timer_start(&state_->handle, &State::on_timer, static_cast<std::uint64_t>(delay.count()), 0);
+  loop_.touch();
+}
+
+void Timer::stop() { uv_timer_stop(&state_->handle); }
+
+void Timer::State::on_timer(uv_timer_t* timer) noexcept { of(timer).on_fire(); }
+
+void Timer::State::on_closed(uv_handle_t* handle) noexcept { delete &of(handle); }
+
+}  // namespace cppasgi::net

@@ -1,0 +1,80 @@
+// libuv's loop with what all streams of it share: one read buffer, and the note that it must run
+// again. Runs by itself (run) or as a guest of another loop (run_pending with backend_fd and
+// next_timeout). One thread, the one that made it. The process must ignore SIGPIPE: writes of libuv
+// raise it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+struct uv_loop_s;
+
+namespace cppasgi::net {
+
+class EventLoop {
+ public:
+  EventLoop();
+  ~EventLoop();  // precondition: everything that lives on it is destroyed; runs the outstanding
+                 // close callbacks
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Waits for events and dispatches them once.
+  void run_once();
+  // Dispatches what is ready without waiting, and again while that started something new: libuv
+  // registers a handle that a callback started only in the next round.
+  void run_pending();
+
+  // As a guest: run_pending() is due when this descriptor is readable, when next_timeout() is over,
+  // and when touched().
+  int backend_fd() const;
+  std::optional<std::chrono::milliseconds> next_timeout() const;  // none: no timer is running
+  // Something was started or closed since libuv last ran. The hook is called when that happens
+  // first.
+  bool touched() const { return touched_; }
+  void touch() {
+    if (touched_) return;
+    touched_ = true;
+    if (on_touched_) on_touched_();
+  }
+  void set_on_touched(std::function<void()> on_touched) { on_touched_ = std::move(on_touched); }
+
+  // Milliseconds of a steady clock, read when libuv last ran.
+  std::chrono::milliseconds now() const;
+
+  // For the streams of this loop.
+  uv_loop_s* raw() { return loop_.get(); }
+  std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
+
+ private:
+  static constexpr std::size_t kReadBufferBytes = 64 * 1024;
+  static constexpr int kMaxRounds = 8;  // of run_pending: a guest lets its host work in between
+
+  std::unique_ptr<uv_loop_s> loop_;
+  std::unique_ptr<char[]> read_buffer_;
+  std::function<void()> on_touched_;
+  bool touched_ = true;
+};
+
+// A one-shot timer. Destroying it stops it.
+class Timer {
+ public:
+  Timer(EventLoop& loop, std::function<void()> on_fire);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void start(std::chrono::milliseconds delay);  // replaces a running one
+  void stop();
+
+ private:
+  struct State;
+  State* state_;  // freed by libuv's close callback
+  EventLoop& loop_;
+};
+
+}  // namespace cppasgi::net

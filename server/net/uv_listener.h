@@ -1,0 +1,43 @@
+// A bound, later accepting socket: TCP (IPv4 or IPv6), Unix, or an inherited descriptor. Loop
+// thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/base/address.h"
+#include "server/net/stream.h"
+
+namespace cppasgi::net {
+
+class EventLoop;
+
+class UvListener {
+ public:
+  using OnAccept = std::function<void(std::unique_ptr<Stream>)>;
+
+  // Each throws std::system_error when it can't. `host` may be a name; its first address is taken.
+  // Port 0 takes a free one.
+  static std::unique_ptr<UvListener> bind_tcp(EventLoop& loop, const std::string& host,
+                                              std::uint16_t port);
+  static std::unique_ptr<UvListener> bind_unix(EventLoop& loop, const std::string& path);
+  static std::unique_ptr<UvListener> adopt(EventLoop& loop, int fd);  // owns `fd` from then on
+  ~UvListener();                                                      // stops accepting
+  UvListener(const UvListener&) = delete;
+  UvListener& operator=(const UvListener&) = delete;
+
+  Address address() const;
+  // Starts accepting; throws std::system_error.
+  void listen(int backlog, OnAccept on_accept);
+
+  struct State;
+
+ private:
+  explicit UvListener(State* state) : state_(state) {}
+
+  State* state_;  // freed by libuv's close callback
+};
+
+}  // namespace cppasgi::net

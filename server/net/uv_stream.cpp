@@ -1,0 +1,201 @@
+#include "server/net/uv_stream.h"
+
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include <uv.h>
+
+#include "server/base/release.h"
+#include "server/net/event_loop.h"
+#include "server/net/uv_address.h"
+#include "server/net/uv_error.h"
+
+namespace cppasgi::net {
+
+// Everything libuv points into; outlives the UvStream until the handle is closed.
+struct UvStream::State {
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  };
+  uv_write_t write_request;
+  uv_shutdown_t shutdown_request;
+  StreamObserver* observer = nullptr;  // null once the UvStream is gone
+  EventLoop* loop = nullptr;
+  std::string queued;
+  bool shutdown_wanted = false;
+};
+
+namespace {
+
+// Of one file: it must not keep the loop from others.
+constexpr std::uint64_t kFileBytesPerTurn = 512 * 1024;
+constexpr std::uint64_t kQueuedFileBytes = 16 * 1024;
+
+void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buffer) noexcept;
+void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
+void on_write(uv_write_t* request, int status) noexcept;
+void on_shutdown(uv_shutdown_t* request, int status) noexcept;
+void on_closed(uv_handle_t* handle) noexcept;
+
+UvStream::State& state_of(void* handle) {
+  return *static_cast<UvStream::State*>(static_cast<uv_handle_t*>(handle)->data);
+}
+
+// libuv takes the bytes as non-const but doesn't write to them. Not uv_buf_init, whose size has
+// only 32 bits.
+uv_buf_t to_block(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+void begin_shutdown(UvStream::State& state) {
+  if (uv_shutdown(&state.shutdown_request, &state.stream, &on_shutdown) == 0) state.loop->touch();
+}
+
+}  // namespace
+
+std::unique_ptr<UvStream> UvStream::accept(EventLoop& loop, uv_stream_s* listener,
+                                           Address::Family family,
+                                           std::shared_ptr<const Address> local) {
+  auto* state = new State;
+  state->loop = &loop;
+  if (family == Address::Family::Tcp) {
+    uv_tcp_init(loop.raw(), &state->tcp);
+  } else {
+    uv_pipe_init(loop.raw(), &state->pipe, 0);
+  }
+  state->handle.data = state;
+  std::unique_ptr<UvStream> stream(new UvStream(loop, state, std::move(local)));
+  if (uv_accept(listener, &state->stream) != 0) return nullptr;
+  return stream;
+}
+
+UvStream::~UvStream() {
+  state_->observer = nullptr;
+  const bool is_tcp = state_->handle.type == UV_TCP;
+  loop_.touch();
+  if (reset_ && is_tcp && uv_tcp_close_reset(&state_->tcp, &on_closed) == 0) return;
+  uv_close(&state_->handle, &on_closed);
+}
+
+void UvStream::start_reading(StreamObserver& observer) {
+  state_->observer = &observer;
+  uv_read_start(&state_->stream, &on_alloc, &on_read);
+  loop_.touch();
+}
+
+void UvStream::stop_reading() { uv_read_stop(&state_->stream); }
+
+std::size_t UvStream::queued_bytes() const {
+  return uv_stream_get_write_queue_size(&state_->stream);
+}
+
+void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
+  if (!state_->queued.empty()) return buffer.append(tail);
+  if (buffer.empty() && tail.empty()) return;
+  const std::array<uv_buf_t, 2> blocks{to_block(buffer.view()), to_block(tail)};
+  const int written = uv_try_write(&state_->stream, blocks.data(), tail.empty() ? 1 : 2);
+  if (written > 0) {
+    const std::size_t of_buffer = std::min(buffer.size(), static_cast<std::size_t>(written));
+    buffer.consume(of_buffer);
+    tail.remove_prefix(static_cast<std::size_t>(written) - of_buffer);
+  }
+  if (buffer.empty() && tail.empty()) return;
+  // Also after an error other than EAGAIN: the queued write meets it again and reports it from the
+  // loop.
+  queue(buffer.take().append(tail));
+}
+
+bool UvStream::send_file(FileSlice& file) {
+  if (!state_->queued.empty()) return true;
+  uv_os_fd_t socket = -1;
+  uv_fileno(&state_->handle, &socket);
+  auto offset = static_cast<off_t>(file.offset());
+  const ssize_t sent =
+      sendfile(socket, file.fd(), &offset, std::min(file.size(), kFileBytesPerTurn));
+  if (sent > 0) file.advance(static_cast<std::uint64_t>(sent));
+  if (file.size() == 0) return true;
+  // Queued as any other write, so that libuv tells when the kernel has room again, or that it is
+  // the next turn, or what is wrong with the socket.
+  std::string block(std::min(file.size(), kQueuedFileBytes), '\0');
+  const ssize_t size =
+      pread(file.fd(), block.data(), block.size(), static_cast<off_t>(file.offset()));
+  if (size <= 0) return false;
+  block.resize(static_cast<std::size_t>(size));
+  file.advance(block.size());
+  queue(std::move(block));
+  return true;
+}
+
+// Precondition: nothing is queued. on_write follows.
+void UvStream::queue(std::string bytes) {
+  state_->queued = std::move(bytes);
+  const uv_buf_t block = to_block(state_->queued);
+  uv_write(&state_->write_request, &state_->stream, &block, 1, &on_write);
+  loop_.touch();
+}
+
+void UvStream::shutdown() {
+  if (state_->queued.empty()) {
+    begin_shutdown(*state_);
+  } else {
+    state_->shutdown_wanted = true;
+  }
+}
+
+Address UvStream::peer() const { return address_of(state_->handle, Side::Peer); }
+Address UvStream::local() const {
+  return local_ != nullptr ? *local_ : address_of(state_->handle, Side::Local);
+}
+
+namespace {
+
+void on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buffer) noexcept {
+  const std::span<char> shared = state_of(handle).loop->read_buffer();
+  *buffer = uv_buf_init(shared.data(), static_cast<unsigned>(shared.size()));
+}
+
+void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept {
+  StreamObserver* observer = state_of(stream).observer;
+  if (observer == nullptr || size == 0) return;
+  if (size > 0) {
+    observer->on_read({buffer->base, static_cast<std::size_t>(size)});
+    return;
+  }
+  uv_read_stop(stream);
+  if (size == UV_EOF) {
+    observer->on_end();
+  } else {
+    observer->on_error(to_error_code(static_cast<int>(size)));
+  }
+}
+
+void on_write(uv_write_t* request, int status) noexcept {
+  UvStream::State& state = state_of(request->handle);
+  release(state.queued);
+  if (state.observer == nullptr) return;
+  if (status < 0) {
+    uv_read_stop(&state.stream);
+    state.observer->on_error(to_error_code(status));
+    return;
+  }
+  if (state.shutdown_wanted) begin_shutdown(state);
+  state.observer->on_written();
+}
+
+void on_shutdown(uv_shutdown_t*, int) noexcept {}  // the peer's end or a deadline follows
+
+void on_closed(uv_handle_t* handle) noexcept { delete &state_of(handle); }
+
+}  // namespace
+
+}  // namespace cppasgi::net

@@ -1,0 +1,51 @@
+// A connected TCP or Unix stream on libuv. Reads into the loop's one buffer; holds memory of its
+// own only for bytes the kernel didn't take. Loop thread only.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/net/stream.h"
+
+struct uv_stream_s;
+
+namespace cppasgi::net {
+
+class EventLoop;
+
+class UvStream final : public Stream {
+ public:
+  // Accepts the connection waiting at `listener`, which is of `family`. `local` is the address of
+  // this end; null when it isn't known yet and has to be asked for. Null when it is gone already.
+  static std::unique_ptr<UvStream> accept(EventLoop& loop, uv_stream_s* listener,
+                                          Address::Family family,
+                                          std::shared_ptr<const Address> local);
+  ~UvStream() override;
+
+  void start_reading(StreamObserver& observer) override;
+  void stop_reading() override;
+  using Stream::write;
+  void write(OutputBuffer& buffer, std::string_view tail) override;
+  std::size_t queued_bytes() const override;
+  bool send_file(FileSlice& file) override;
+  void shutdown() override;
+  void reset_on_close() override { reset_ = true; }
+  Address peer() const override;
+  Address local() const override;
+
+  struct State;
+
+ private:
+  void queue(std::string bytes);
+
+  UvStream(EventLoop& loop, State* state, std::shared_ptr<const Address> local)
+      : loop_(loop), state_(state), local_(std::move(local)) {}
+
+  EventLoop& loop_;
+  State* state_;  // freed by libuv's close callback
+  std::shared_ptr<const Address> local_;
+  bool reset_ = false;
+};
+
+}  // namespace cppasgi::net

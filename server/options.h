@@ -1,0 +1,118 @@
+// What an operator may set, as plain values: limits, times and header switches, each with a finite
+// default and its reason. Validation belongs to whoever fills them in (the command line); the core
+// takes them as given.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cppasgi {
+
+// Bounds on one HTTP request (RFC 9112 section 3 and 5 leave them to the server).
+struct HttpLimits {
+  std::size_t max_target_bytes = 16 * 1024;  // 414 beyond; Daphne's longest line
+  std::size_t max_header_bytes = 64 * 1024;  // all field lines together; 431 beyond
+  std::size_t max_header_count = 128;        // 431 beyond
+  std::uint64_t max_content_bytes = 0;       // 413 beyond; 0 = unlimited, as an application
+                                             // may want to take uploads of any size
+  bool daphne_strict = false;                // HTTP/1.1 does without Host, values without NEL
+};
+
+// Bounds on connections. Zero is no limit.
+struct ConnectionLimits {
+  std::size_t max_connections = 65'536;  // at a time; the next ones get 503
+  std::uint32_t max_requests = 100'000;  // of one connection, then "connection: close": who
+                                         // balances load over processes gets to choose again
+};
+
+// What becomes of a client for which more waits than may: send() waits for it, or it is dropped
+// (close 1013) at the next message.
+enum class SlowReader : std::uint8_t { Wait, Drop };
+
+// Bounds on one WebSocket (RFC 6455 section 10.4).
+struct WebSocketLimits {
+  std::size_t max_message_bytes =
+      1024 * 1024;                            // close 1009 beyond; Daphne's default. 0 = unlimited
+  std::size_t max_frame_bytes = 1024 * 1024;  // likewise for one frame
+  std::size_t max_queued_messages = 1024;     // not yet taken by the application: reading stops
+  std::size_t max_unsent_bytes = 16 * 1024;  // beyond it slow_reader says what happens; one message
+                                             // of any size may come on top
+  SlowReader slow_reader = SlowReader::Wait;
+};
+
+// permessage-deflate (RFC 7692) for WebSockets whose client offers it. The reasons and measurements
+// are in docs/design/0005-permessage-deflate.md.
+struct WebSocketDeflate {
+  enum class Mode : std::uint8_t {
+    Off,        // declined
+    Shared,     // each message by itself, with one compressor and one inflater for all connections
+    Dedicated,  // each connection has its own, which remember earlier messages; a client may still
+                // ask for Shared
+  };
+  Mode mode = Mode::Shared;
+  int level = 1;         // 1 to 9, zlib's; of 1 KiB of JSON 6 makes 4 % less in 1.5 times the time
+  int window_bits = 13;  // 9 to 15; 8 KiB to look back in, as messages are seldom longer
+  int memory_level = 5;  // 1 to 9, zlib's; with the window a sixth of zlib's default memory
+  std::size_t min_bytes = 256;  // shorter messages, which fit in a packet anyway, leave as they are
+  std::size_t max_memory_bytes =
+      64 * 1024 * 1024;  // of all dedicated streams together; beyond it connections share
+};
+
+// Zero switches a time-out off.
+struct Timeouts {
+  std::chrono::milliseconds request_head{30'000};     // first byte to end of header section: 408
+  std::chrono::milliseconds request_content{60'000};  // between two pieces of it: 408; as nginx
+  std::chrono::milliseconds response_start{0};  // of the application, once the request is here: 503
+  std::chrono::milliseconds send{60'000};       // until a client takes a byte of what waits for it;
+                                                // as nginx
+  std::chrono::milliseconds keep_alive{75'000};  // between two requests; as nginx
+  std::chrono::milliseconds websocket_handshake{
+      5'000};  // application's answer to the opening handshake; as Daphne
+  std::chrono::milliseconds websocket_close{
+      5'000};  // peer's answer to our close frame, then the connection is dropped
+  std::chrono::milliseconds websocket_age{86'400'000};  // of an open one: close 1000; as Daphne
+  std::chrono::milliseconds websocket_idle{0};          // without a message either way: close 1000
+  std::chrono::milliseconds ping_interval{20'000};      // quiet time before a ping; as Daphne
+  std::chrono::milliseconds ping_timeout{30'000};       // without any answer to it; as Daphne
+};
+
+// Bytes that may wait in memory for a slow reader on either side.
+struct Watermarks {
+  std::size_t high_bytes = 32 * 1024;  // above it the sender waits
+  std::size_t low_bytes = 8 * 1024;    // below it the sender goes on
+};
+
+// Request fields in which a reverse proxy names its client, in lower case; an empty address field
+// switches all off. They are believed of the peers in `trusted` only: whoever else reaches the
+// server could claim to be anybody.
+struct ProxyHeaders {
+  std::string address;
+  std::string port;
+  std::string scheme;
+  std::vector<std::string> trusted{"127.0.0.0/8", "::1", "unix"};  // see session/trusted_proxies.h
+};
+
+struct ServerOptions {
+  ConnectionLimits connections;
+  HttpLimits http;
+  WebSocketLimits websocket;
+  WebSocketDeflate deflate;
+  Timeouts timeouts;
+  Watermarks incoming;
+  // Less: these only have to refill the kernel's buffer, and clients that don't read are common.
+  Watermarks outgoing{.high_bytes = 16 * 1024, .low_bytes = 8 * 1024};
+  ProxyHeaders proxy;
+  std::string server_header = "cppasgi";     // empty sends none
+  bool date_header = true;                   // RFC 9110 6.6.1
+  std::string access_log_format = "daphne";  // see session/access_log_format.h
+  int backlog = 2048;                        // listen(2)
+  // Daphne's behaviour where its own tests ask for it: an HTTP/1.0 client gets its version in the
+  // status line, no response gets a Content-Length that the application didn't give it, and a
+  // WebSocket client that breaks the protocol is cut off without a close frame.
+  bool daphne_strict = false;
+};
+
+}  // namespace cppasgi

@@ -1,0 +1,236 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+#include <vector>
+
+#include "server/http/date.h"
+#include "server/net/event_loop.h"
+#include "server/net/uv_listener.h"
+#include "server/session/session.h"
+#include "server/session/session_host.h"
+
+namespace cppasgi {
+
+using session::Session;
+using std::chrono::milliseconds;
+
+namespace {
+
+// A batch is written early when it grows beyond these: nobody's response should wait long for its
+// neighbours'.
+constexpr std::size_t kMaxBatchSessions = 16;
+constexpr std::size_t kMaxBatchBytes = 64 * 1024;
+constexpr std::chrono::microseconds kMaxBatchTime{200};
+
+// Connections that are told of their refusal at a time; others beyond the limit are just closed.
+constexpr std::size_t kMaxRefused = 64;
+
+// Deadlines are checked no more often than this; none is finer.
+constexpr milliseconds kTimerGranularity{250};
+
+// Whoever runs so late has kept the loop busy: what the clients sent in time is still unread.
+constexpr milliseconds kTimerLate{1'000};
+
+}  // namespace
+
+class Server::Impl final : public session::SessionHost {
+ public:
+  Impl(net::EventLoop& loop, Application& app, const ServerOptions& server_options,
+       int access_log_fd)
+      : SessionHost(app, server_options, access_log_fd),
+        loop_(loop),
+        timer_(loop, [this] { check_deadlines(); }) {}
+
+  ~Impl() { abort(); }
+
+  Address add(std::unique_ptr<net::UvListener> listener, int backlog) {
+    Address address = listener->address();
+    listeners_.push_back({std::move(listener), backlog == 0 ? options.backlog : backlog});
+    return address;
+  }
+
+  void start() {
+    for (auto& [listener, backlog] : listeners_) {
+      listener->listen(backlog,
+                       [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); });
+    }
+  }
+
+  void finish_batch() {
+    while (!to_resume_.empty()) {
+      resuming_.swap(to_resume_);
+      for (Session* session : resuming_) session->resume();
+      resuming_.clear();
+    }
+    flush_all();
+    remove_over();
+    access_log.flush();
+    hook_called_ = false;  // what this round itself put off is done
+  }
+
+  void drain() {
+    draining_ = true;
+    listeners_.clear();
+    for (auto& session : sessions_) session->drain();
+  }
+
+  void abort() {
+    draining_ = true;
+    listeners_.clear();
+    for (auto& session : sessions_) session->cut();
+    to_resume_.clear();
+    to_flush_.clear();
+    remove_over();
+    access_log.flush();
+  }
+
+  std::size_t connections() const { return sessions_.size() - over_.size(); }
+
+  // --- SessionHost ---
+
+  void flush_later(Session& session) override {
+    if (!session.flush_pending) {
+      session.flush_pending = true;
+      if (to_flush_.empty()) batch_began_ = std::chrono::steady_clock::now();
+      to_flush_.push_back(&session);
+      call_hook();
+    }
+    if (flushing_) return;
+    if (to_flush_.size() > kMaxBatchSessions || session.unsent_bytes() > kMaxBatchBytes ||
+        (to_flush_.size() > 1 && std::chrono::steady_clock::now() - batch_began_ > kMaxBatchTime)) {
+      flush_all();
+    }
+  }
+
+  void resume_later(Session& session) override {
+    if (session.resume_pending) return;
+    session.resume_pending = true;
+    to_resume_.push_back(&session);
+    call_hook();
+  }
+
+  void remove_later(Session& session) override {
+    over_.push_back(&session);
+    call_hook();
+  }
+
+  void expect_deadline(milliseconds time) override {
+    time = std::max(time, loop_.now() + kTimerGranularity);
+    if (time >= timer_due_) return;
+    timer_due_ = time;
+    timer_.start(time - loop_.now());
+  }
+
+  milliseconds now() const override { return loop_.now(); }
+
+  http1::DefaultFields default_fields() override {
+    return {options.date_header ? date_.at(std::time(nullptr)) : std::string_view{},
+            options.server_header, options.daphne_strict};
+  }
+
+  bool draining() const override { return draining_; }
+
+  net::EventLoop& loop() { return loop_; }
+
+  std::function<void()> hook;
+
+ private:
+  void open(std::unique_ptr<net::Stream> stream) {
+    const std::size_t limit = options.connections.max_connections;
+    const bool refused = limit != 0 && connections() >= limit;
+    if (refused && connections() >= limit + kMaxRefused) return;
+    if (refused && !refusing_) application.on_log("too many connections: new ones are refused");
+    refusing_ = refused;
+    auto session = std::make_unique<Session>(*this, std::move(stream));
+    session->index = sessions_.size();
+    sessions_.push_back(std::move(session));
+    sessions_.back()->start();
+    if (refused) sessions_.back()->refuse();
+  }
+
+  void flush_all() {
+    flushing_ = true;
+    for (std::size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->flush();
+    to_flush_.clear();
+    flushing_ = false;
+  }
+
+  // Only here do sessions die: their own callbacks may be on the stack when they end.
+  void remove_over() {
+    for (Session* session : over_) {
+      const std::size_t index = session->index;
+      std::swap(sessions_[index], sessions_.back());
+      sessions_[index]->index = index;
+      sessions_.pop_back();
+    }
+    over_.clear();
+  }
+
+  void check_deadlines() {
+    const milliseconds now = loop_.now();
+    milliseconds next = milliseconds::max();
+    const milliseconds due = std::exchange(timer_due_, next);
+    if (now - due > kTimerLate) return expect_deadline(now);
+    for (auto& session : sessions_) {
+      if (session->next_deadline() <= now) session->on_deadline(now);
+      next = std::min(next, session->next_deadline());
+    }
+    if (next != milliseconds::max()) expect_deadline(next);
+  }
+
+  void call_hook() {
+    if (hook_called_ || !hook) return;
+    hook_called_ = true;
+    hook();
+  }
+
+  net::EventLoop& loop_;
+  net::Timer timer_;
+  milliseconds timer_due_ = milliseconds::max();
+  http::DateCache date_;
+  std::vector<std::pair<std::unique_ptr<net::UvListener>, int>> listeners_;  // with its backlog
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<Session*> over_;  // among sessions_, until the end of the batch
+  std::vector<Session*> to_flush_;
+  std::vector<Session*> to_resume_;
+  std::vector<Session*> resuming_;
+  std::chrono::steady_clock::time_point batch_began_;
+  bool flushing_ = false;
+  bool hook_called_ = false;
+  bool draining_ = false;
+  bool refusing_ = false;  // the latest connection was one too many
+};
+
+Server::Server(net::EventLoop& loop, Application& application, const ServerOptions& options,
+               int access_log_fd)
+    : impl_(std::make_unique<Impl>(loop, application, options, access_log_fd)) {}
+
+Server::~Server() = default;
+
+Address Server::bind_tcp(const std::string& host, std::uint16_t port, int backlog) {
+  return impl_->add(net::UvListener::bind_tcp(impl_->loop(), host, port), backlog);
+}
+
+Address Server::bind_unix(const std::string& path, int backlog) {
+  return impl_->add(net::UvListener::bind_unix(impl_->loop(), path), backlog);
+}
+
+Address Server::adopt(int fd) { return impl_->add(net::UvListener::adopt(impl_->loop(), fd), 0); }
+
+void Server::start() { impl_->start(); }
+
+void Server::finish_batch() { impl_->finish_batch(); }
+
+void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
+
+void Server::drain() { impl_->drain(); }
+
+bool Server::draining() const { return impl_->draining(); }
+
+void Server::abort() { impl_->abort(); }
+
+std::size_t Server::connections() const { return impl_->connections(); }
+
+}  // namespace cppasgi

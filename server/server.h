@@ -1,0 +1,62 @@
+// The server: owns listeners and sessions on one event loop and hands requests to one application.
+// Loop thread only.
+//
+// Whoever runs the loop calls finish_batch() after each round; work that sessions put off (writing,
+// pipelined requests, ends) is done there, so that the responses of one round leave together.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/application.h"
+#include "server/options.h"
+
+namespace cppasgi {
+
+namespace net {
+class EventLoop;
+}
+
+class Server {
+ public:
+  // `loop` and `application` must outlive the server. `access_log_fd` stays the caller's; -1 for no
+  // log.
+  Server(net::EventLoop& loop, Application& application, const ServerOptions& options,
+         int access_log_fd = -1);
+  ~Server();  // drops every connection; handlers still hear of it
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Each reserves an address, accepting nothing yet, and returns it. Throws std::system_error. Port
+  // 0 takes a free one, backlog 0 is that of the options.
+  Address bind_tcp(const std::string& host, std::uint16_t port, int backlog = 0);
+  Address bind_unix(const std::string& path, int backlog = 0);
+  Address adopt(int fd);  // owns `fd` from then on, unless it throws
+  // Accepts on every bound address. Throws std::system_error.
+  void start();
+
+  // Does what the batch put off. Cheap when there is nothing.
+  void finish_batch();
+  // `hook` is called when something was put off outside of a batch, once until the next
+  // finish_batch.
+  void set_batch_hook(std::function<void()> hook);
+
+  // Stops accepting and ends every connection politely: idle ones now, exchanges after their
+  // response, WebSockets with 1001.
+  void drain();
+  bool draining() const;
+  // Drops every connection and listener now.
+  void abort();
+
+  std::size_t connections() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cppasgi

@@ -1,0 +1,416 @@
+#include "server/session/session.h"
+
+#include <utility>
+#include <variant>
+
+#include "server/base/release.h"
+#include "server/session/proxy_headers.h"
+
+namespace cppasgi::session {
+
+using std::chrono::milliseconds;
+
+Session::Session(SessionHost& host, std::unique_ptr<net::Stream> stream)
+    : host_(host),
+      stream_(std::move(stream)),
+      connection_{stream_->peer(), stream_->local()},
+      http_(host.options.http),
+      exchange_(*this),
+      since_(host.now()) {}
+
+Session::~Session() = default;
+
+void Session::start() {
+  start_reading();
+  expect_deadline(next_deadline());
+}
+
+// --- input ---
+
+void Session::on_read(std::span<char> bytes) {
+  if (phase_ == Phase::WebSocket && websocket_->takes_input() && waiting_input_.empty()) {
+    websocket_->receive(bytes);
+    pause_reading_if_full();
+  } else if (phase_ < Phase::Closing) {
+    if (waiting_input_.empty()) {
+      take_input({bytes.data(), bytes.size()});
+    } else {
+      keep_input({bytes.data(), bytes.size()});
+    }
+  }
+}
+
+// Feeds the HTTP protocol as far as it goes; the rest waits.
+void Session::take_input(std::string_view bytes) {
+  while (!bytes.empty() && may_take_input()) {
+    if (phase_ == Phase::Idle) enter(Phase::Head);
+    bytes.remove_prefix(http_.receive_data(bytes));
+    handle_events();
+  }
+  // A rest that will never be taken tells finish_sending that the client sends on.
+  if (phase_ <= Phase::Closing) keep_input(bytes);
+}
+
+bool Session::may_take_input() {
+  // Who doesn't read responses gets no further ones.
+  if (phase_ == Phase::Idle) return writable();
+  return phase_ == Phase::Head || (phase_ == Phase::Exchange && !request_complete_);
+}
+
+void Session::keep_input(std::string_view bytes) {
+  waiting_input_.append(bytes);
+  pause_reading_if_full();
+}
+
+void Session::resume() {
+  resume_pending = false;
+  if (phase_ == Phase::WebSocket) websocket_->finish_failure();
+  if (phase_ == Phase::Over || waiting_input_.empty()) return;
+  if (phase_ == Phase::WebSocket ? !websocket_->takes_input() : !may_take_input()) return;
+  std::string input = std::exchange(waiting_input_, {});
+  on_read(input);
+  content_taken();
+}
+
+bool Session::input_is_full() {
+  if (phase_ >= Phase::Closing) return false;  // it is discarded
+  if (waiting_input_.size() > host_.options.incoming.high_bytes || exchange_.content_is_full())
+    return true;
+  // A client's pings make us send: it has to read the pongs.
+  return websocket_ != nullptr && (websocket_->inbox_is_full() || !writable());
+}
+
+void Session::pause_reading_if_full() {
+  if (!reading_ || !input_is_full()) return;
+  reading_ = false;
+  stream_->stop_reading();
+}
+
+void Session::content_taken() {
+  if (reading_ || input_is_full()) return;
+  start_reading();
+  expect_content();
+}
+
+void Session::start_reading() {
+  if (client_ended_ || phase_ == Phase::Over) return;
+  reading_ = true;
+  stream_->start_reading(*this);
+}
+
+// An answer given meanwhile takes effect after the last event, so that each is handled in its own
+// request's time.
+void Session::handle_events() {
+  handling_events_ = true;
+  for (const http1::Event& event : http_.events()) {
+    std::visit([this](const auto& alternative) { handle(alternative); }, event);
+    if (phase_ >= Phase::Closing) break;
+  }
+  handling_events_ = false;
+  if (phase_ != Phase::Exchange) return;
+  if (http_.response_ended()) {
+    finish_exchange();
+  } else if (!request_complete_ || host_.options.timeouts.response_start.count() != 0) {
+    expect_deadline(phase_deadline());
+  }
+}
+
+void Session::handle(const http1::RequestReceived&) {
+  if (!host_.options.proxy.address.empty()) read_proxy_headers();
+  if (host_.access_log.wants_details()) received_ = std::chrono::steady_clock::now();
+  request_complete_ = false;
+  if (++requests_ == host_.options.connections.max_requests || host_.draining()) {
+    http_.close_after_response();
+  }
+  // An opening handshake has no content for an application to wait for: it stays under the head's
+  // deadline until its end.
+  upgrade_asked_ = websocket::is_websocket_upgrade(http_.request());
+  if (upgrade_asked_) return;
+  enter(Phase::Exchange);
+  exchange_.begin();
+}
+
+void Session::read_proxy_headers() {
+  const ProxyHeaders& proxy = host_.options.proxy;
+  if (host_.trusted_proxies.trusts(connection_.client)) {
+    forwarded_ = std::make_unique<ConnectionInfo>(
+        forwarded_connection(http_.request(), proxy, host_.trusted_proxies, connection_));
+  } else if (!host_.doubted_proxy && http_.request().count(proxy.address) != 0) {
+    host_.doubted_proxy = true;
+    log("names a client, but is no trusted proxy: such fields are ignored");
+  }
+}
+
+void Session::handle(const http1::ContentReceived& event) {
+  if (phase_ == Phase::Exchange) since_ = host_.now();
+  exchange_.receive(event.bytes);
+}
+
+void Session::handle(const http1::EndOfRequest&) {
+  request_complete_ = true;
+  if (phase_ == Phase::Exchange) since_ = host_.now();
+  if (upgrade_asked_) {
+    upgrade();
+  } else {
+    exchange_.receive_end();
+  }
+}
+
+void Session::handle(const http1::ProtocolError& event) {
+  if (http_.response_ended()) return;  // what follows it isn't wanted
+  log(event.detail);
+  request_complete_ = false;
+  refuse(event.status, event.detail);
+}
+
+// The server's own answer instead of the application's, if there is still time for one.
+void Session::refuse(int status, std::string_view text) {
+  if (http_.response_started()) {
+    cut();
+    return;
+  }
+  const bool known = phase_ == Phase::Exchange;
+  exchange_.disconnect();
+  http_.send_error(status, text, host_.default_fields());
+  log_access(known ? http_.request().method() : "-", known ? http_.request().target() : "-", status,
+             known ? &http_.request() : nullptr);
+  close_after_flush();
+}
+
+void Session::refuse() {
+  request_complete_ = false;
+  refuse(503, "Too many connections");
+}
+
+void Session::upgrade() {
+  auto result = websocket::check_handshake(http_.request());
+  if (auto* error = std::get_if<websocket::HandshakeError>(&result)) {
+    log(error->detail);
+    http_.close_after_response();
+    http::ResponseHead head{error->status, error->fields};
+    head.fields.push_back({"content-type", "text/plain; charset=utf-8"});
+    http_.send_head(head, host_.default_fields());
+    http_.send_content(error->detail, http1::Last::Yes);
+    log_response();
+    close_after_flush();
+    return;
+  }
+  enter(Phase::WebSocket);
+  websocket_ =
+      std::make_unique<WebSocketSession>(*this, std::get<websocket::OpeningHandshake>(result));
+  websocket_->begin();
+}
+
+void Session::on_end() {
+  reading_ = false;
+  client_ended_ = true;
+  switch (phase_) {
+    case Phase::Idle:
+      close_after_flush();
+      break;
+    case Phase::Lingering:
+      enter(Phase::Over);
+      break;
+    case Phase::Closing:
+      break;  // the last bytes may still be wanted
+    default:
+      cut();
+  }
+}
+
+void Session::on_error(std::error_code) { cut(); }
+
+// --- output ---
+
+std::size_t Session::unsent_bytes() const {
+  auto& self = const_cast<Session&>(*this);
+  return stream_->queued_bytes() + self.http_.bytes_to_send().size() +
+         (websocket_ == nullptr ? 0 : websocket_->bytes_to_send().size());
+}
+
+void Session::flush_later() {
+  if (phase_ == Phase::Over) return;
+  host_.flush_later(*this);
+}
+
+void Session::flush() {
+  flush_pending = false;
+  if (phase_ == Phase::Over) return;
+  write_out();
+  if (unsent_bytes() == 0) {
+    finish_sending();
+  } else {
+    watch_reader();
+  }
+}
+
+void Session::write_out() {
+  stream_->write(http_.bytes_to_send());
+  if (websocket_ != nullptr && http_.bytes_to_send().empty())
+    stream_->write(websocket_->bytes_to_send());
+}
+
+void Session::send_after(std::string_view payload) {
+  if (!payload.empty()) {
+    OutputBuffer& http = http_.bytes_to_send();
+    if (websocket_ != nullptr) stream_->write(http);
+    stream_->write(websocket_ != nullptr ? websocket_->bytes_to_send() : http, payload);
+  }
+  flush_later();
+}
+
+// A batch only holds bytes back: before anybody waits for them to leave, the kernel is asked. So no
+// means that some are queued, and on_written will come.
+bool Session::writable() {
+  const std::size_t high = unsent_marks().high_bytes;
+  if (unsent_bytes() > high) write_out();
+  if (unsent_bytes() <= high) return true;
+  sending_paused_ = true;
+  return false;
+}
+
+Watermarks Session::unsent_marks() const {
+  if (websocket_ == nullptr) return host_.options.outgoing;
+  const std::size_t high = host_.options.websocket.max_unsent_bytes;
+  return {high, high / 2};
+}
+
+bool Session::send_file(FileSlice& file) {
+  write_out();  // what comes before it
+  if (unsent_bytes() == 0 && file.size() != 0) {
+    if (!stream_->send_file(file)) {
+      log("a file that is being sent can't be read or has become shorter");
+      cut();
+      return false;
+    }
+  }
+  watch_reader();
+  return file.size() == 0 && unsent_bytes() == 0;
+}
+
+void Session::on_written() {
+  queued_since_ = milliseconds::max();
+  flush();
+  if (exchange_.sends_file()) exchange_.resume_file();
+  if (!sending_paused_ || unsent_bytes() > unsent_marks().low_bytes) return;
+  sending_paused_ = false;
+  exchange_.resume_sending();
+  if (websocket_ != nullptr) websocket_->resume_sending();
+  if (!waiting_input_.empty()) host_.resume_later(*this);
+  content_taken();
+}
+
+void Session::response_complete() {
+  if (!handling_events_) finish_exchange();
+}
+
+void Session::finish_exchange() {
+  log_response();
+  if (!http_.keep_alive()) {
+    close_after_flush();
+    return;
+  }
+  http_.next_request();
+  enter(Phase::Idle);
+  if (!waiting_input_.empty()) host_.resume_later(*this);
+  content_taken();  // what the application left of the content is gone
+}
+
+// --- the end ---
+
+void Session::close_after_flush() {
+  if (phase_ >= Phase::Closing) return;
+  enter(Phase::Closing);
+  content_taken();  // a client that can't send on may never come to reading
+  flush_later();
+}
+
+void Session::finish_sending() {
+  if (phase_ != Phase::Closing) return;
+  // Closing with unread input would send a reset, which may overtake the response (RFC 9112 9.6).
+  const bool client_may_still_send = websocket_ == nullptr
+                                         ? !request_complete_ || !waiting_input_.empty()
+                                         : !websocket_->peer_has_closed();
+  release(waiting_input_);
+  if (!client_may_still_send || client_ended_) {
+    enter(Phase::Over);
+    return;
+  }
+  enter(Phase::Lingering);
+  stream_->shutdown();
+}
+
+void Session::drain() {
+  switch (phase_) {
+    case Phase::Idle:
+      if (requests_ != 0) {
+        close_after_flush();
+      } else {
+        since_ = host_.now();
+        expect_deadline(next_deadline());
+      }
+      break;
+    case Phase::Head:  // the rest of it has to come soon
+      since_ = host_.now();
+      expect_deadline(next_deadline());
+      [[fallthrough]];
+    case Phase::Exchange:
+      http_.close_after_response();
+      break;
+    case Phase::WebSocket:
+      websocket_->drain();
+      break;
+    default:
+      break;
+  }
+}
+
+void Session::cut() {
+  if (phase_ == Phase::Over) return;
+  // An orderly end would tell the client that a response which lasts until the close is complete.
+  if (phase_ == Phase::Exchange || unsent_bytes() != 0) stream_->reset_on_close();
+  enter(Phase::Over);
+  exchange_.disconnect();
+  if (websocket_ != nullptr) websocket_->disconnect(1006, {});
+}
+
+void Session::enter(Phase phase) {
+  phase_ = phase;
+  since_ = host_.now();
+  if (phase == Phase::Over) {
+    stream_->stop_reading();
+    host_.remove_later(*this);
+  } else if (phase != Phase::Exchange && phase != Phase::WebSocket) {
+    expect_deadline(next_deadline());
+  }
+}
+
+// --- log ---
+
+void Session::log_response() {
+  log_access(http_.request().method(), http_.request().target(), http_.response_status(),
+             &http_.request());
+}
+
+void Session::log_access(std::string_view method, std::string_view target, int status,
+                         const http::RequestHead* request) {
+  std::chrono::steady_clock::duration taken{0};
+  if (host_.access_log.wants_details() && request != nullptr) {
+    taken = std::chrono::steady_clock::now() - received_;
+  }
+  host_.access_log.add({connection().client, method, target, status,
+                        status == 0 ? 0 : http_.response_content_bytes(), request,
+                        std::chrono::duration_cast<std::chrono::microseconds>(taken)});
+}
+
+void Session::log(std::string_view what) const {
+  std::string line;
+  const Address& client = connection().client;
+  if (client.family == Address::Family::Tcp) {
+    line = client.host + ':' + std::to_string(client.port) + ": ";
+  }
+  line += what;
+  host_.application.on_log(line);
+}
+
+}  // namespace cppasgi::session

@@ -1,0 +1,139 @@
+// One accepted connection: joins the stream's bytes to the protocol that is spoken on it and to the
+// exchange in progress. HTTP first; after an accepted opening handshake a WebSocketSession takes
+// over. Owned by the server; loop thread only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "server/http1/http1_protocol.h"
+#include "server/net/stream.h"
+#include "server/session/http_exchange.h"
+#include "server/session/session_host.h"
+#include "server/session/websocket_session.h"
+
+namespace cppasgi::session {
+
+class Session final : private net::StreamObserver {
+ public:
+  // `host` must outlive the session.
+  Session(SessionHost& host, std::unique_ptr<net::Stream> stream);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void start();
+
+  // --- by the server ---
+
+  void flush();   // writes what is to be sent
+  void resume();  // takes the input that waited
+  void drain();   // ends after what is in progress
+  void cut();     // drops the connection now; whoever is in the middle of something hears of it
+  void refuse();  // 503 instead of any request: there are too many connections
+  std::chrono::milliseconds next_deadline() const;  // max(): none
+  void on_deadline(std::chrono::milliseconds now);
+  bool over() const { return phase_ == Phase::Over; }
+
+  // Marks of the server's lists, and the session's place in its list of all.
+  bool flush_pending = false;
+  bool resume_pending = false;
+  std::size_t index = 0;
+
+  // --- by the exchange and the WebSocket session ---
+
+  SessionHost& host() { return host_; }
+  http1::Http1Protocol& http() { return http_; }
+  // Of the current request: with proxy headers each may name another client.
+  const ConnectionInfo& connection() const { return forwarded_ ? *forwarded_ : connection_; }
+  std::size_t unsent_bytes() const;
+  bool writable();  // false: on_writable follows
+  void flush_later();
+  void send_after(std::string_view payload);  // flush_later(), with it behind the bytes that wait
+  bool send_file(FileSlice& file);  // true when all of it has left, else resume_file() follows
+  void expect_deadline(std::chrono::milliseconds time);
+  // Does something wait for the client, and has it taken some of that since the last look?
+  bool client_reads_on(std::chrono::milliseconds now);
+  void content_taken();      // there is room for more input
+  void expect_content();     // the client is to send more from now on
+  void response_complete();  // of the HTTP exchange: the next request's turn, or the end
+  void close_after_flush();  // an orderly end once everything is sent
+  void log(std::string_view what) const;
+  // A line of the access log; `request` is null if none could be read.
+  void log_access(std::string_view method, std::string_view target, int status,
+                  const http::RequestHead* request);
+
+ private:
+  enum class Phase : std::uint8_t {
+    Idle,       // no byte of a request is here
+    Head,       // a request head is coming in
+    Exchange,   // a request is being received or answered
+    WebSocket,  // from the opening handshake on
+    Closing,    // the last bytes are going out
+    Lingering,  // all is sent; input is discarded until the client closes (RFC 9112 9.6)
+    Over,
+  };
+
+  void on_read(std::span<char> bytes) override;
+  void on_end() override;
+  void on_error(std::error_code error) override;
+  void on_written() override;
+
+  void take_input(std::string_view bytes);
+  bool may_take_input();
+  void keep_input(std::string_view bytes);
+  void handle_events();
+  void handle(const http1::RequestReceived& event);
+  void handle(const http1::ContentReceived& event);
+  void handle(const http1::EndOfRequest& event);
+  void handle(const http1::ProtocolError& event);
+  void upgrade();
+  void enter(Phase phase);
+  void write_out();
+  Watermarks unsent_marks() const;
+  void finish_exchange();
+  void finish_sending();
+  void start_reading();
+  bool input_is_full();
+  void pause_reading_if_full();
+  void refuse(int status, std::string_view text);
+  void watch_reader();
+  bool client_owes_content() const;
+  std::chrono::milliseconds reader_deadline() const;
+  std::chrono::milliseconds phase_deadline() const;
+  void on_phase_deadline(std::chrono::milliseconds now);
+  void read_proxy_headers();
+  void log_response();
+
+  SessionHost& host_;
+  std::unique_ptr<net::Stream> stream_;
+  std::chrono::steady_clock::time_point received_;  // the latest head, if the access log asks
+  ConnectionInfo connection_;
+  std::unique_ptr<ConnectionInfo> forwarded_;  // what a proxy says, if it is believed
+  http1::Http1Protocol http_;
+  HttpExchange exchange_;
+  std::unique_ptr<WebSocketSession> websocket_;
+  std::string waiting_input_;        // received, but the protocol can't take it yet
+  std::chrono::milliseconds since_;  // of entering the phase, or of content in it
+  std::chrono::milliseconds queued_since_ =
+      std::chrono::milliseconds::max();  // of the last sign that the client reads; max(): nothing
+                                         // waits for it
+  std::size_t queued_bytes_ = 0;         // then
+  std::uint32_t requests_ = 0;           // so far
+  Phase phase_ = Phase::Idle;
+  bool reading_ = false;
+  bool client_ended_ = false;     // its last byte was read
+  bool handling_events_ = false;  // of the HTTP protocol
+  bool sending_paused_ =
+      false;  // somebody waits until the unsent bytes fall below the low-water mark
+  bool request_complete_ = true;  // nothing of the current request is still to come
+  bool upgrade_asked_ = false;    // the current request is an opening handshake
+};
+
+}  // namespace cppasgi::session

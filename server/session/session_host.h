@@ -1,0 +1,59 @@
+// What a session needs of the server around it: values it shares with all others, and work it puts
+// off to the end of the batch. A batch is everything one round of the event loop brought; what is
+// put off runs in Server::finish_batch.
+#pragma once
+
+#include <chrono>
+
+#include "server/application.h"
+#include "server/base/slot_table.h"
+#include "server/http1/http1_protocol.h"
+#include "server/options.h"
+#include "server/session/access_log.h"
+#include "server/session/trusted_proxies.h"
+#include "server/websocket/message_deflate.h"
+
+namespace cppasgi::session {
+
+class Session;
+
+// When `delay` after `since` is over; max() for a delay of 0, which is none.
+inline std::chrono::milliseconds deadline_after(std::chrono::milliseconds since,
+                                                std::chrono::milliseconds delay) {
+  return delay.count() == 0 ? std::chrono::milliseconds::max() : since + delay;
+}
+
+class SessionHost {
+ public:
+  SessionHost(Application& application_in, const ServerOptions& options_in, int access_log_fd)
+      : application(application_in),
+        options(options_in),
+        trusted_proxies(options_in.proxy.trusted),
+        access_log(access_log_fd, options_in.access_log_format),
+        deflate(options_in.deflate) {}
+
+  Application& application;
+  const ServerOptions options;
+  const TrustedProxies trusted_proxies;
+  AccessLog access_log;
+  websocket::DeflatePool deflate;
+  SlotTable<HttpResponder> exchanges;
+  SlotTable<WebSocketResponder> websockets;
+  bool doubted_proxy = false;  // the log has it that an untrusted peer names clients
+
+  // Once per batch and session, however often called.
+  virtual void flush_later(Session& session) = 0;   // it has bytes to write
+  virtual void resume_later(Session& session) = 0;  // it has input that it could not take before
+  virtual void remove_later(Session& session) = 0;  // it is over
+
+  // The session has a deadline at `time`; a later one than any other need not be told.
+  virtual void expect_deadline(std::chrono::milliseconds time) = 0;
+  virtual std::chrono::milliseconds now() const = 0;
+  virtual http1::DefaultFields default_fields() = 0;
+  virtual bool draining() const = 0;
+
+ protected:
+  ~SessionHost() = default;
+};
+
+}  // namespace cppasgi::session

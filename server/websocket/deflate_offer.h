@@ -1,0 +1,42 @@
+// Negotiation of permessage-deflate (RFC 7692 section 7.1) as values: what a client offers in
+// Sec-WebSocket-Extensions (RFC 6455 section 9.1), and what a server answers. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/options.h"
+
+namespace cppasgi::websocket {
+
+// The parameters of an offer or of an answer; "server" and "client" name who compresses.
+struct DeflateParameters {
+  bool server_no_context_takeover = false;
+  bool client_no_context_takeover = false;
+  // 8 to 15. Not there: 15 for the server; for the client 15, too, and an answer can't lower it.
+  // An offer of client_max_window_bits without a value counts as 15.
+  std::optional<std::uint8_t> server_max_window_bits = std::nullopt;
+  std::optional<std::uint8_t> client_max_window_bits = std::nullopt;
+  friend bool operator==(const DeflateParameters&, const DeflateParameters&) = default;
+};
+
+// Reads one Sec-WebSocket-Extensions field. Sets `offer`, if it is empty, to the first offer of
+// permessage-deflate that is valid (RFC 7692 7.1: no unknown, repeated or ill-valued parameter) and
+// that zlib can serve. False: the field isn't a list of extensions, then RFC 6455 9.1 wants the
+// handshake to fail.
+bool read_extensions(std::string_view field, std::optional<DeflateParameters>& offer);
+
+// Context takeover: may a message refer to earlier ones?
+enum class Takeover : bool { No, Yes };
+
+// What to answer to an offer. `allowed` No is an answer without context takeover on either side,
+// which a server may always give; Yes gives it to each side unless the client declines it.
+DeflateParameters answer_offer(const DeflateParameters& offer, const WebSocketDeflate& options,
+                               Takeover allowed);
+
+// The value of Sec-WebSocket-Extensions in the answer.
+std::string extension_field(const DeflateParameters& answer);
+
+}  // namespace cppasgi::websocket

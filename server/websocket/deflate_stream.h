@@ -1,0 +1,62 @@
+// zlib's raw deflate streams as objects (RFC 1951), cut into messages as RFC 7692 7.2 has it: each
+// is flushed to a byte boundary, and the four bytes with which that ends don't travel. Knows no
+// frames and no limits. Loop thread only.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+struct z_stream_s;
+
+namespace cppasgi::websocket {
+
+class Compressor {
+ public:
+  // Throws std::bad_alloc, also for values that zlib doesn't know.
+  Compressor(int level, int window_bits, int memory_level);
+  ~Compressor();
+  Compressor(const Compressor&) = delete;
+  Compressor& operator=(const Compressor&) = delete;
+
+  // Compresses a message, which isn't empty, into `buffer`, which grows as needed and isn't empty
+  // either; the result aliases it.
+  std::string_view compress(std::string_view message, std::vector<char>& buffer);
+  void reset();  // the next message won't refer to earlier ones
+
+  // What one takes, of which most is allocated at once (zconf.h).
+  static std::size_t memory_bytes(int window_bits, int memory_level);
+
+ private:
+  std::unique_ptr<z_stream_s> stream_;
+};
+
+class Inflater {
+ public:
+  explicit Inflater(int window_bits);  // 8 to 15; throws std::bad_alloc
+  ~Inflater();
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  struct Piece {
+    std::size_t size = 0;  // in the output, which is full or `input` used up unless invalid
+    bool invalid = false;  // what follows isn't deflate data
+  };
+  // Takes bytes off the front of `input`.
+  Piece inflate(std::string_view& input, std::span<char> output);
+  // The data so far ends where a block does, at a byte boundary.
+  bool at_block_end() const;
+  void reset();  // forgets earlier messages
+
+  static std::size_t memory_bytes(int window_bits);
+
+ private:
+  std::unique_ptr<z_stream_s> stream_;
+};
+
+// What a message's last flush ends with and the sender leaves off (RFC 7692 7.2.1).
+inline constexpr std::string_view kFlushTail{"\0\0\xff\xff", 4};
+
+}  // namespace cppasgi::websocket

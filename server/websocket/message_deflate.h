@@ -1,0 +1,93 @@
+// permessage-deflate (RFC 7692) on open WebSockets: MessageDeflate is one connection's, and
+// DeflatePool is what all connections of one loop share. With shared streams a connection keeps no
+// zlib memory between messages. Knows no frames. Loop thread only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/options.h"
+#include "server/websocket/deflate_offer.h"
+#include "server/websocket/deflate_stream.h"
+
+namespace cppasgi::websocket {
+
+class MessageDeflate;
+
+class DeflatePool {
+ public:
+  // Throws std::invalid_argument when a value is out of its range.
+  explicit DeflatePool(const WebSocketDeflate& options);
+
+  // Accepts an offer; null: declines it. Without room for streams of its own the connection gets
+  // shared ones. The pool must outlive the result.
+  std::unique_ptr<MessageDeflate> accept(const DeflateParameters& offer);
+
+  // Of all dedicated streams, reserved from the handshake on.
+  std::size_t reserved_bytes() const { return reserved_bytes_; }
+
+ private:
+  friend class MessageDeflate;
+
+  std::unique_ptr<Compressor> make_compressor(int window_bits) const;
+  std::string_view compress_alone(std::string_view message, int window_bits);
+  std::vector<char>& buffer();
+  std::unique_ptr<Inflater> borrow_inflater();
+  void return_inflater(std::unique_ptr<Inflater> inflater);
+  std::size_t dedicated_bytes(const DeflateParameters& answer) const;
+
+  const WebSocketDeflate options_;
+  std::array<std::unique_ptr<Compressor>, 16> compressors_;  // by window bits; made when needed
+  std::unique_ptr<Inflater> spare_inflater_;
+  // The latest message compressed without takeover. Members of a group get the same one after the
+  // other, so that it is compressed once.
+  struct Latest {
+    std::string message;
+    std::string compressed;
+    int window_bits = 0;
+  };
+  Latest latest_;
+  std::vector<char> buffer_;
+  std::size_t reserved_bytes_ = 0;
+};
+
+class MessageDeflate {
+ public:
+  // `reserved_bytes` of the pool are the object's, and go back with it.
+  MessageDeflate(DeflatePool& pool, const DeflateParameters& answer, std::size_t reserved_bytes);
+  ~MessageDeflate();
+  MessageDeflate(const MessageDeflate&) = delete;
+  MessageDeflate& operator=(const MessageDeflate&) = delete;
+
+  const DeflateParameters& answer() const { return answer_; }
+
+  // The payload of a message to be sent with RSV1, valid until the next call of any connection; or
+  // nothing: send it as it is, since it is short or doesn't become shorter.
+  std::optional<std::string_view> compress(std::string_view message);
+
+  // The next inflated bytes of the message being received.
+  struct Inflated {
+    std::string_view bytes;  // at most 16 KiB, valid until the next call of any connection
+    bool more = false;       // call again, whether or not input is left
+    bool invalid = false;    // after `bytes`: not deflate data
+  };
+  // Takes bytes off the front of `input`, a piece of the message's payload.
+  Inflated inflate(std::string_view& input);
+  // The message is over, and kFlushTail was inflated after its last piece. False: its data breaks
+  // off.
+  bool finish_message();
+
+ private:
+  DeflatePool& pool_;
+  const DeflateParameters answer_;
+  const std::size_t reserved_bytes_;
+  std::unique_ptr<Compressor> compressor_;  // the connection's own, if agreed so
+  std::unique_ptr<Inflater> inflater_;      // its own, or borrowed for the message being received
+};
+
+}  // namespace cppasgi::websocket

@@ -1,0 +1,113 @@
+// WebSocket framing for the server side of one connection, without I/O (RFC 6455 sections 5 to 8):
+// bytes in, events out; messages in, frames out. wslay owns the protocol; a plain whole frame takes
+// a shorter way to the same event. No sockets, clock or logging; used by
+// the loop thread only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <forward_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/base/output_buffer.h"
+#include "server/options.h"
+#include "server/websocket/close_code.h"
+#include "server/websocket/events.h"
+#include "server/websocket/frame.h"
+#include "server/websocket/frame_reader.h"
+#include "server/websocket/message_deflate.h"
+#include "server/websocket/utf8.h"
+
+namespace cppasgi::websocket {
+
+class WebSocketProtocol {
+ public:
+  // `limits` must outlive the object.
+  explicit WebSocketProtocol(const WebSocketLimits& limits);
+  ~WebSocketProtocol();
+  WebSocketProtocol(const WebSocketProtocol&) = delete;
+  WebSocketProtocol& operator=(const WebSocketProtocol&) = delete;
+
+  // permessage-deflate was agreed on; before the first byte (RFC 7692).
+  void enable_deflate(std::unique_ptr<MessageDeflate> deflate);
+
+  // Takes all of `input`, which it may overwrite (payloads are unmasked in place); events() then
+  // holds what it meant. After CloseReceived or ProtocolFailed further bytes are ignored. Never
+  // throws on peer data. An empty input just frees the memory of the last events: worth it when a
+  // large message was handled and the peer may stay silent.
+  void receive_data(std::span<char> input);
+  // Those of the last receive_data call.
+  const std::vector<Event>& events() const { return events_; }
+
+  // The payload of a message's event as a string: without a copy for the last that came in pieces.
+  std::string take(std::string_view payload);
+
+  // Each appends one unfragmented frame to bytes_to_send(); nothing after a close frame was sent.
+  // A message is compressed if that was agreed on and is worth it. What send_text and send_binary
+  // return belongs right behind it: the payload if it is long, to be written from where it lies;
+  // valid until the next call.
+  std::string_view send_text(std::string_view text);  // precondition: valid UTF-8
+  std::string_view send_binary(std::string_view bytes);
+  void send_ping(std::string_view payload);  // at most 125 bytes
+  // Starts the closing handshake. `code` is_sendable_close_code(), or 1005 for an empty close
+  // frame; `reason` is valid UTF-8 and cut to 123 bytes at a character.
+  void send_close(std::uint16_t code, std::string_view reason);
+
+  bool close_sent() const { return close_sent_; }
+  bool close_received() const { return close_received_; }
+
+  OutputBuffer& bytes_to_send() { return output_; }
+
+ private:
+  bool over() const { return close_received_ || failed_; }
+  bool is_plain(std::size_t header_size, const FrameHeader& header) const;
+  bool is_compressed(const FrameHeader& header) const;
+  std::string_view size_error(const FrameHeader& header) const;
+  // Each takes bytes off the front of `input` and returns how many.
+  std::size_t receive_whole_frame(std::span<char> input);  // 0: the front isn't a plain whole frame
+  std::size_t receive_header(std::span<char> input);
+  std::size_t receive_payload(std::span<char> input);
+  void receive_compressed(std::span<char> piece);
+  bool inflate(std::string_view input);
+  bool append_inflated(std::string_view bytes);
+  void start_frame();
+  void finish_frame();
+  void finish_message();
+  bool finish_inflating();
+  void finish_close();
+  bool check_sequence();
+  std::string_view send_message(Opcode opcode, std::string_view payload);
+  void send(Opcode opcode, std::string_view payload);
+  void fail(std::uint16_t close_code, std::string_view detail);
+  std::string_view keep(std::string& bytes);
+
+  const WebSocketLimits& limits_;
+  std::vector<Event> events_;
+  std::forward_list<std::string> kept_;  // what events alias beyond the input
+  OutputBuffer output_;
+  std::unique_ptr<FrameReader> reader_;
+  std::unique_ptr<MessageDeflate> deflate_;  // null: not agreed
+
+  FrameHeader frame_;                             // the frame whose payload is being received
+  std::uint64_t payload_left_ = 0;                // of it
+  std::string control_;                           // the payload of a control frame so far
+  std::string message_;                           // the payload of a data message so far
+  Utf8Validator text_;                            // over message_
+  Opcode message_opcode_ = Opcode::Continuation;  // Continuation: no message is open
+  std::array<char, kMaxHeaderBytes> header_{};    // of a frame so far
+  std::uint8_t header_size_ = 0;
+  bool in_payload_ = false;
+  bool plain_ = false;          // frame_ takes the shorter way
+  bool compressed_ = false;     // the open message is
+  std::uint8_t data_bits_ = 0;  // reserved bits that the first frame of a message may have
+  bool failed_ = false;
+  bool close_sent_ = false;
+  bool close_received_ = false;
+};
+
+}  // namespace cppasgi::websocket

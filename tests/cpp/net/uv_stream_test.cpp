@@ -1,0 +1,336 @@
+// Reading, writing and ending of streams on real sockets.
+#include "server/net/uv_stream.h"
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "net/net_fixture.h"
+#include "server/net/uv_listener.h"
+#include "support/catch.h"
+#include "support/socket_client.h"
+
+using namespace cppasgi;
+using namespace cppasgi::net;
+using namespace cppasgi::test;
+
+namespace {
+
+enum class Kind { Tcp, Unix };
+
+// A stream and its client, connected; the stream is reading.
+struct Pair {
+  explicit Pair(Kind kind)
+      : listener(kind == Kind::Tcp ? UvListener::bind_tcp(loop, "127.0.0.1", 0)
+                                   : UvListener::bind_unix(loop, path.text())) {
+    listener->listen(8, [this](std::unique_ptr<Stream> accepted) {
+      accepted->start_reading(recorder);
+      stream = std::move(accepted);
+    });
+    client = std::make_unique<SocketClient>(listener->address());
+    REQUIRE(run_until(loop, [this] { return stream != nullptr; }));
+  }
+
+  void write(std::string_view bytes) {
+    OutputBuffer buffer;
+    buffer.append(bytes);
+    stream->write(buffer);
+    REQUIRE(buffer.empty());
+  }
+
+  SocketPath path;
+  EventLoop loop;
+  Recorder recorder;
+  std::unique_ptr<UvListener> listener;
+  std::unique_ptr<SocketClient> client;
+  std::unique_ptr<Stream> stream;
+};
+
+const std::string kLarge(20'000'000, 'x');  // more than any socket buffer
+
+}  // namespace
+
+TEST_CASE("UvStream: reads what comes, then the end", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.client->send("one");
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.read == "one"; }));
+  pair.client->send("two");
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.read == "onetwo"; }));
+  CHECK(pair.recorder.ends == 0);
+  pair.client->end();
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.ends == 1; }));
+  pair.write("after the end");  // the other direction is open yet
+  CHECK(pair.client->read_bytes(13) == "after the end");
+  CHECK_FALSE(pair.recorder.error);
+}
+
+TEST_CASE("UvStream: stop_reading leaves bytes with the kernel until start_reading",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.stream->stop_reading();
+  pair.client->send("waits");
+  Timer moment(pair.loop, [] {});
+  moment.start(std::chrono::milliseconds(20));
+  pair.loop.run_once();
+  CHECK(pair.recorder.read.empty());
+  pair.stream->start_reading(pair.recorder);
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.read == "waits"; }));
+}
+
+TEST_CASE("UvStream: a small write leaves at once, without on_written", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.write("hello");
+  CHECK(pair.stream->queued_bytes() == 0);
+  CHECK(pair.client->read_bytes(5) == "hello");
+  pair.loop.run_pending();
+  CHECK(pair.recorder.written == 0);
+}
+
+TEST_CASE("UvStream: a tail follows the buffer, whatever the kernel takes of them",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  const std::size_t head_size = GENERATE(0U, 3U, 20'000'000U);
+  OutputBuffer buffer;
+  buffer.append(std::string_view(kLarge).substr(0, head_size));
+  pair.stream->write(buffer, kLarge);
+  CHECK(buffer.empty());
+  CHECK(pair.stream->queued_bytes() > 0);
+  pair.stream->write(buffer, "waits");
+  CHECK(buffer.view() == "waits");
+  const std::size_t size = head_size + kLarge.size();
+  std::thread reading([&] { pair.client->read_bytes(size); });
+  const bool written = run_until(pair.loop, [&] { return pair.recorder.written == 1; });
+  reading.join();
+  CHECK(written);
+  CHECK((pair.client->take() == std::string(size, 'x')));
+  pair.stream->write(buffer, "more");
+  CHECK(pair.client->read_bytes(9) == "waitsmore");
+}
+
+TEST_CASE("UvStream: a write larger than the socket's buffer is queued, then on_written",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.write(kLarge);
+  const std::size_t queued = pair.stream->queued_bytes();
+  CHECK(queued > 0);
+  CHECK(queued < kLarge.size());
+  OutputBuffer next;
+  next.append("tail");
+  pair.stream->write(next);  // the buffer is left alone meanwhile
+  CHECK(next.view() == "tail");
+
+  std::thread reading([&] { pair.client->read_bytes(kLarge.size()); });
+  std::size_t smallest = queued;
+  const bool less_by_and_by = run_until(pair.loop, [&] {
+    const std::size_t now = pair.stream->queued_bytes();
+    if (now != 0) smallest = std::min(smallest, now);
+    return pair.recorder.written == 1;
+  });
+  reading.join();
+  CHECK(less_by_and_by);
+  CHECK(smallest < queued);  // the queue shows how much the peer has read
+  CHECK(pair.stream->queued_bytes() == 0);
+  CHECK((pair.client->take() == kLarge));
+  pair.stream->write(next);
+  CHECK(pair.client->read_bytes(4) == "tail");
+}
+
+TEST_CASE("UvStream: shutdown lets the peer read an end, and is still read", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.write("last");
+  pair.stream->shutdown();
+  pair.loop.run_pending();
+  CHECK(pair.client->read_all() == "last");
+  CHECK(pair.client->ended());
+  pair.client->send("answer");
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.read == "answer"; }));
+  pair.client->close_now();
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.ends == 1; }));
+}
+
+TEST_CASE("UvStream: shutdown waits for what is queued", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.write(kLarge);
+  pair.stream->shutdown();
+  std::thread reading([&] { pair.client->read_all(); });
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.written == 1; }));
+  pair.loop.run_pending();
+  reading.join();
+  CHECK(pair.client->ended());
+  CHECK((pair.client->take() == kLarge));
+}
+
+TEST_CASE("UvStream: destroyed in an orderly way, the peer reads an end", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.write("bye");
+  pair.stream.reset();
+  pair.loop.run_pending();
+  CHECK(pair.client->read_all() == "bye");
+  CHECK(pair.client->ended());
+  CHECK(pair.recorder.ends == 0);
+}
+
+TEST_CASE("UvStream: after reset_on_close the peer's connection is reset", "[net][stream]") {
+  Pair pair(Kind::Tcp);
+  pair.write("part");
+  CHECK(pair.client->read_bytes(4) == "part");
+  pair.stream->reset_on_close();
+  pair.stream.reset();
+  pair.loop.run_pending();
+  pair.client->read_all();
+  CHECK_FALSE(pair.client->ended());
+  CHECK(pair.client->error() == ECONNRESET);
+}
+
+TEST_CASE("UvStream: reset_on_close of a Unix stream, or after shutdown, is an orderly end",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  if (pair.listener->address().family == Address::Family::Tcp) pair.stream->shutdown();
+  pair.stream->reset_on_close();
+  pair.stream.reset();
+  pair.loop.run_pending();
+  CHECK(pair.client->read_all().empty());
+  CHECK(pair.client->ended());
+}
+
+TEST_CASE("UvStream: a peer that resets is an error, once", "[net][stream]") {
+  Pair pair(Kind::Tcp);
+  const linger now{1, 0};
+  setsockopt(pair.client->fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  pair.client->close_now();
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.error.has_value(); }));
+  CHECK(*pair.recorder.error == std::errc::connection_reset);
+  CHECK(pair.recorder.ends == 0);
+  pair.recorder.error.reset();
+  pair.loop.run_pending();
+  CHECK_FALSE(pair.recorder.error);
+}
+
+TEST_CASE("UvStream: a write to a peer that is gone is reported from the loop", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.stream->stop_reading();
+  const linger now{1, 0};
+  setsockopt(pair.client->fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  pair.client->close_now();
+  pair.loop.run_pending();
+  OutputBuffer buffer;
+  buffer.append("anybody?");
+  pair.stream->write(buffer);
+  CHECK_FALSE(pair.recorder.error);  // not inside the call
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.error.has_value(); }));
+  CHECK(pair.recorder.written == 0);
+}
+
+TEST_CASE("UvStream: destroyed with a write queued, it tells nobody", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.write(kLarge);
+  pair.stream.reset();
+  pair.loop.run_pending();
+  CHECK(pair.recorder.written == 0);
+  CHECK_FALSE(pair.recorder.error);
+}
+
+TEST_CASE("UvStream: never started to read, it can be written to and destroyed", "[net][stream]") {
+  EventLoop loop;
+  const auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
+  int accepted = 0;
+  listener->listen(8, [&accepted](std::unique_ptr<Stream> stream) {
+    ++accepted;
+    OutputBuffer buffer;
+    buffer.append(kLarge);
+    stream->write(buffer);
+  });
+  SocketClient client(listener->address());
+  CHECK(run_until(loop, [&] { return accepted == 1; }));
+  loop.run_pending();
+  client.read_all();
+  CHECK(client.error() != ETIMEDOUT);
+}
+
+namespace {
+
+// A file without a name that holds kLarge.
+class LargeFile {
+ public:
+  LargeFile() : fd_(memfd_create("large", 0)) {
+    REQUIRE(write(fd_, kLarge.data(), kLarge.size()) == static_cast<ssize_t>(kLarge.size()));
+  }
+  ~LargeFile() { close(fd_); }
+  LargeFile(const LargeFile&) = delete;
+  LargeFile& operator=(const LargeFile&) = delete;
+
+  int fd() const { return fd_; }
+  FileSlice slice() const { return FileSlice::copy_of(fd_); }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+TEST_CASE("UvStream: a small part of a file leaves at once, without on_written", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  const LargeFile file;
+  FileSlice slice = file.slice();
+  slice.select(7, 5);
+  CHECK(pair.stream->send_file(slice));
+  CHECK(slice.size() == 0);
+  CHECK(slice.offset() == 12);
+  CHECK(pair.client->read_bytes(5) == "xxxxx");
+  pair.loop.run_pending();
+  CHECK(pair.recorder.written == 0);
+}
+
+TEST_CASE("UvStream: a large file takes many turns, and little memory in each", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  const LargeFile file;
+  FileSlice slice = file.slice();
+  std::thread reading([&] { pair.client->read_bytes(kLarge.size()); });
+  int turns = 0;
+  std::size_t most_queued = 0;
+  std::uint64_t most_taken = 0;
+  while (slice.size() != 0) {
+    const std::uint64_t before = slice.size();
+    REQUIRE(pair.stream->send_file(slice));
+    most_queued = std::max(most_queued, pair.stream->queued_bytes());
+    most_taken = std::max(most_taken, before - slice.size());
+    if (slice.size() == 0) break;
+    const std::uint64_t left = slice.size();
+    CHECK(pair.stream->send_file(slice));  // while something is queued it is left alone
+    CHECK(slice.size() == left);
+    ++turns;
+    REQUIRE(run_until(pair.loop, [&] { return pair.recorder.written == turns; }));
+  }
+  // The last block may have been queued.
+  CHECK(run_until(pair.loop, [&] { return pair.stream->queued_bytes() == 0; }));
+  reading.join();
+  CHECK((pair.client->take() == kLarge));
+  CHECK(turns > 10);
+  CHECK(most_taken < 1'000'000);
+  CHECK(most_queued < 100'000);
+}
+
+TEST_CASE("UvStream: a file that is shorter than thought, or unreadable, is told at once",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  const LargeFile file;
+  FileSlice slice = file.slice();
+  REQUIRE(ftruncate(file.fd(), 3) == 0);
+  CHECK_FALSE(pair.stream->send_file(slice));
+}
+
+TEST_CASE("UvStream: a peer that leaves within a file is an error from the loop", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  const LargeFile file;
+  FileSlice slice = file.slice();
+  REQUIRE(pair.stream->send_file(slice));
+  pair.client->close_now();
+  CHECK(run_until(pair.loop, [&] {
+    if (pair.stream->queued_bytes() == 0 && slice.size() != 0) pair.stream->send_file(slice);
+    return bool(pair.recorder.error);
+  }));
+}

@@ -1,0 +1,181 @@
+// Draining, aborting and destroying a server with work in progress, and running it in batches.
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "net/net_fixture.h"
+#include "server/server.h"
+#include "server/test_server.h"
+#include "support/catch.h"
+#include "support/websocket_client.h"
+#include "support/websocket_frames.h"
+
+using namespace cppasgi;
+using namespace cppasgi::test;
+
+namespace {
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+void open_websocket(WebSocketCall& call) { call.responder()->accept({}, {}); }
+
+}  // namespace
+
+TEST_CASE("Server: drain ends idle connections, lets requests finish and closes WebSockets",
+          "[server][drain]") {
+  TestServer test;
+  test.application.on_websocket = open_websocket;
+  test.run([&] {
+    SocketClient idle(test.address);
+    SocketClient waiting(test.address);
+    SocketClient websocket(test.address);
+    idle.send(kGet);
+    CHECK(test.wait_for([&] { return test.application.http.size() == 1; }));
+    test.in_loop([&] { test.application.http[0]->answer("idle"); });
+    idle.read_until("idle");
+    waiting.send(kGet);
+    websocket.send(opening_handshake());
+    CHECK(test.wait_for([&] { return test.application.http.size() == 2; }));
+    CHECK(websocket.read_until("\r\n\r\n") == accepted());
+    websocket.take();
+
+    test.in_loop([&] { test.server.drain(); });
+    test.in_loop([&] { CHECK(test.server.draining()); });
+    CHECK_FALSE(SocketClient(test.address).connected());
+    idle.take();
+    CHECK(idle.read_all().empty());
+    CHECK(idle.ended());
+    const std::string going = server_frame(8, close_payload(1001, "Server is shutting down"));
+    CHECK(websocket.read_bytes(going.size()) == going);
+    websocket.send(close_frame(1001));
+    websocket.read_all();
+    CHECK(websocket.ended());
+    websocket.close_now();
+    CHECK(test.wait_for([&] { return test.server.connections() == 1; }));
+
+    test.in_loop([&] { test.application.http[1]->answer("finished"); });
+    CHECK(waiting.read_all().ends_with("connection: close\r\n\r\nfinished"));
+    CHECK(waiting.ended());
+    CHECK(test.wait_for([&] { return test.server.connections() == 0; }));
+  });
+  CHECK(test.application.http[1]->disconnects == 0);
+  CHECK(test.application.websockets.at(0)->close_code == 1001);
+}
+
+TEST_CASE("Server: draining doesn't wait for connections that never sent a request",
+          "[server][drain]") {
+  TestServer test;
+  test.run([&] {
+    SocketClient silent(test.address);
+    CHECK(test.wait_for([&] { return test.server.connections() == 1; }));
+    test.in_loop([&] { test.server.drain(); });
+    CHECK(silent.read_all().empty());
+    CHECK(silent.ended());
+  });
+}
+
+TEST_CASE("Server: abort drops every connection, and every handler hears of it",
+          "[server][abort]") {
+  TestServer test;
+  test.application.on_websocket = open_websocket;
+  const bool drained = GENERATE(false, true);
+  test.run([&] {
+    SocketClient idle(test.address);
+    SocketClient waiting(test.address);
+    SocketClient websocket(test.address);
+    waiting.send(kGet);
+    websocket.send(opening_handshake());
+    websocket.read_until("\r\n\r\n");
+    CHECK(test.wait_for(
+        [&] { return test.server.connections() == 3 && test.application.http.size() == 1; }));
+    if (drained) test.in_loop([&] { test.server.drain(); });
+    test.in_loop([&] { test.server.abort(); });
+    test.in_loop([&] { CHECK(test.server.connections() == 0); });
+    idle.read_all();
+    CHECK(idle.ended());
+    waiting.read_all();
+    CHECK(waiting.error() == ECONNRESET);
+    websocket.read_all();
+    CHECK(websocket.error() != ETIMEDOUT);
+    CHECK_FALSE(SocketClient(test.address).connected());
+  });
+  CHECK(test.application.http.at(0)->disconnects == 1);
+  CHECK(test.application.http.at(0)->responder() == nullptr);
+  CHECK(test.application.websockets.at(0)->disconnects == 1);
+  CHECK(test.application.websockets.at(0)->close_code == 1006);
+  test.server.abort();
+  test.server.finish_batch();
+}
+
+TEST_CASE("Server: destroyed, it drops its connections and tells their handlers",
+          "[server][abort]") {
+  net::EventLoop loop;
+  TestApplication application;
+  auto server = std::make_unique<Server>(loop, application, TestServer::bare_options());
+  const Address address = server->bind_tcp("127.0.0.1", 0);
+  server->start();
+  SocketClient client(address);
+  client.send(kGet);
+  while (application.http.empty()) loop.run_once();
+  const bool answered = GENERATE(false, true);
+  if (answered) application.http[0]->answer("never written");  // the batch isn't finished
+  server.reset();
+  CHECK(application.http[0]->disconnects == (answered ? 0 : 1));
+  loop.run_pending();
+  client.read_all();
+  CHECK(client.error() != ETIMEDOUT);
+}
+
+TEST_CASE("Server: the batch hook is called when work was put off, once until finish_batch",
+          "[server][batch]") {
+  net::EventLoop loop;
+  TestApplication application;
+  Server server(loop, application, TestServer::bare_options());
+  int calls = 0;
+  server.set_batch_hook([&calls] { ++calls; });
+  const Address address = server.bind_tcp("127.0.0.1", 0);
+  server.start();
+  server.finish_batch();
+  CHECK(calls == 0);
+  SocketClient first(address);
+  SocketClient second(address);
+  first.send(kGet);
+  second.send(std::string(kGet) + std::string(kGet));
+  CHECK(run_until(loop, [&] { return application.http.size() == 2; }));
+  server.finish_batch();
+  CHECK(calls == 0);  // nothing to do so far
+
+  // Answered outside of a round of the loop, as a task of asyncio does.
+  application.http[0]->answer("one");
+  CHECK(calls == 1);
+  application.http[1]->answer("two");
+  CHECK(calls == 1);
+  server.finish_batch();
+  CHECK(first.read_until("one").ends_with("one"));
+  CHECK(second.read_until("two").ends_with("two"));
+  CHECK(application.http.size() == 3);  // the pipelined request was taken in the same batch
+  CHECK(calls == 1);
+  server.finish_batch();
+  CHECK(calls == 1);
+
+  application.http[2]->answer("three");
+  CHECK(calls == 2);
+  server.finish_batch();
+  CHECK(second.read_until("three").ends_with("three"));
+}
+
+TEST_CASE("Server: responses of one batch leave at its end", "[server][batch]") {
+  net::EventLoop loop;
+  TestApplication application;
+  application.on_http = [](HttpCall& call) { call.answer("now"); };
+  Server server(loop, application, TestServer::bare_options());
+  const Address address = server.bind_tcp("127.0.0.1", 0);
+  server.start();
+  SocketClient client(address);
+  client.send(kGet);
+  CHECK(run_until(loop, [&] { return application.http.size() == 1; }));
+  char byte = 0;
+  CHECK(recv(client.fd(), &byte, 1, MSG_DONTWAIT) == -1);
+  server.finish_batch();
+  CHECK(client.read_until("now").ends_with("now"));
+}

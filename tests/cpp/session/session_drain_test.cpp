@@ -1,0 +1,138 @@
+// What the server ends by itself: draining, which lets everybody finish, and cutting, which
+// doesn't.
+#include <chrono>
+#include <string_view>
+
+#include "server/session/session.h"
+#include "support/catch.h"
+#include "support/fake_host.h"
+#include "support/test_application.h"
+
+using namespace cppasgi;
+using namespace cppasgi::test;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+constexpr std::string_view kPartOfHead = "GET / HTTP/1.1\r\nHo";
+constexpr std::string_view kPartOfContent =
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab";
+
+void answer(HttpCall& call) { call.answer("ok"); }
+
+}  // namespace
+
+TEST_CASE("Session: drain ends idle connections at once and others after their response",
+          "[session][drain]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  SECTION("before the first request: a moment to send it") {
+    SECTION("used") {
+      host.drain();
+      host.pass(999ms);
+      wire->send(kGet);
+      answer(*application.http.at(0));
+      host.finish_batch();
+      CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+    }
+    SECTION("unused") {
+      host.drain();
+      CHECK_FALSE(wire->closed);
+      host.pass(1'000ms);
+    }
+  }
+  SECTION("in a head") {
+    wire->send("GET / HTTP/1.1\r\n");
+    host.drain();
+    wire->send("Host: x\r\n\r\n");
+    answer(*application.http.at(0));
+    host.finish_batch();
+    CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+  }
+  SECTION("in a head that doesn't come to its end: a moment for it") {
+    wire->send("GET / HTTP/1.1\r\n");
+    host.pass(20s);
+    host.drain();
+    host.pass(999ms);
+    CHECK(wire->received.empty());
+    host.pass(1ms);
+    CHECK(wire->take().starts_with("HTTP/1.1 408 "));
+    wire->end();
+    host.finish_batch();
+  }
+  SECTION("in an exchange") {
+    wire->send(kGet);
+    host.drain();
+    CHECK_FALSE(wire->closed);
+    answer(*application.http.at(0));
+    host.finish_batch();
+    CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+  }
+  SECTION("in a response that has started") {
+    wire->send(kGet);
+    application.http.at(0)->responder()->send_head({200, {}});
+    application.http.at(0)->responder()->send_content("part", More::Yes);
+    host.drain();
+    application.http.at(0)->responder()->send_content("rest", More::No);
+    host.finish_batch();
+    CHECK(wire->take().ends_with("\r\n4\r\nrest\r\n0\r\n\r\n"));
+  }
+  SECTION("between requests") {
+    wire->send(kGet);
+    answer(*application.http.at(0));
+    host.finish_batch();
+    host.drain();
+  }
+  SECTION("when a response isn't written yet") {
+    wire->send(kGet);
+    answer(*application.http.at(0));
+    host.drain();
+    CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+  }
+  SECTION("when the client hasn't read the response") {
+    wire->limit_room(10);
+    wire->send(kGet);
+    answer(*application.http.at(0));
+    host.finish_batch();
+    host.drain();
+    CHECK_FALSE(wire->closed);
+    wire->drain();
+    host.finish_batch();
+    CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+  }
+  SECTION("in a lingering close: nothing changes") {
+    wire->send("nonsense\r\n\r\n");
+    host.finish_batch();
+    host.drain();
+    CHECK_FALSE(wire->closed);
+    wire->end();
+    host.finish_batch();
+  }
+  CHECK(wire->closed);
+  CHECK_FALSE(wire->reset);
+  CHECK(host.sessions() == 0);
+  for (const auto& call : application.http) CHECK(call->disconnects == 0);
+}
+
+TEST_CASE("Session: cut drops the connection, and the exchange hears of it once",
+          "[session][cut]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  const std::string_view input = GENERATE(std::string_view(), kPartOfHead, kGet, kPartOfContent,
+                                          std::string_view("nonsense\r\n\r\n"));
+  wire->send(input);
+  host.finish_batch();
+  host.session().cut();
+  host.session().cut();
+  host.finish_batch();
+  CHECK(wire->closed);
+  CHECK(host.sessions() == 0);
+  const bool in_exchange = !application.http.empty();
+  CHECK(in_exchange == (input == kGet || input == kPartOfContent));
+  CHECK(wire->reset == in_exchange);
+  if (in_exchange) CHECK(application.http[0]->disconnects == 1);
+}

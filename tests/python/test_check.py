@@ -1,0 +1,134 @@
+"""``--check``: problems are status 1, warnings status 0, and nothing is served."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server_process import HERE
+
+
+@pytest.fixture
+def check(server_command: list[str]):
+    """Runs --check; returns its status and its lines."""
+
+    def run(*args: str, settings: dict | None = None) -> tuple[int, list[str]]:
+        result = subprocess.run(
+            [*server_command, "--check", *args],
+            cwd=HERE,
+            env={**os.environ, "SITE_SETTINGS": json.dumps(settings or {})},
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+        assert "Traceback" not in result.stderr
+        return result.returncode, result.stderr.splitlines()
+
+    return run
+
+
+def layer(port: int) -> dict:
+    host = f"redis://127.0.0.1:{port}/0"
+    backend = "channels_redis.core.RedisChannelLayer"
+    return {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host]}}}
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[int]:
+    """A Redis of the test's own; gives its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL) as process:
+        try:
+            end = time.monotonic() + 20
+            while not answers(port):
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            yield port
+        finally:
+            process.terminate()
+
+
+def test_no_problem(check, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    status, lines = check("-p", "1", "--access-log", str(log), "apps.probe:app")
+    assert (status, lines) == (0, ["cppasgi: the check of apps.probe:app passed"])
+    assert not log.exists()
+
+
+def test_every_problem_is_a_line(check, tmp_path: Path) -> None:
+    status, lines = check(
+        *("-e", "ssl:443", "-u", str(tmp_path / "missing" / "site.sock")),
+        *("--access-log", str(tmp_path), "no_such_module:app"),
+    )
+    assert status == 1
+    assert [line.removeprefix("cppasgi: problem: ").split(":")[0] for line in lines] == [
+        'Could not import module "no_such_module"',
+        "ssl endpoints are not supported yet",
+        f"The socket {tmp_path}/missing/site.sock can't be made in its folder",
+        f"The access log {tmp_path} can't be written",
+        "cppasgi",
+    ]
+    assert lines[-1] == "cppasgi: the check of no_such_module:app failed"
+
+
+def test_a_wrong_flag_is_status_2(check) -> None:
+    status, lines = check("-p", "http", "apps.probe:app")
+    assert status == 2
+    assert len(lines) == 1
+
+
+def test_asgi_application_is_missing(check) -> None:
+    status, lines = check("apps.checked_site:app")
+    assert status == 1
+    assert "cppasgi: problem: The setting ASGI_APPLICATION is missing" in lines[0]
+
+
+def test_layer_in_memory_is_a_warning(check) -> None:
+    backend = "channels.layers.InMemoryChannelLayer"
+    settings = {"ASGI_APPLICATION": "a.b", "CHANNEL_LAYERS": {"default": {"BACKEND": backend}}}
+    status, lines = check("apps.checked_site:app", settings=settings)
+    assert status == 0
+    assert lines[0] == (
+        'cppasgi: warning: The channel layer "default" is in memory and reaches this process only'
+    )
+
+
+def test_layer_that_answers(check, tmp_path: Path) -> None:
+    with redis(tmp_path) as port:
+        settings = {"ASGI_APPLICATION": "a.b", "CHANNEL_LAYERS": layer(port)}
+        status, lines = check("apps.checked_site:app", settings=settings)
+    assert (status, len(lines)) == (0, 1), lines
+
+
+def test_layer_that_refuses_or_is_mute(check) -> None:
+    with socket.socket() as mute, socket.socket() as closed:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        closed.bind(("127.0.0.1", 0))
+        layers = {
+            "default": layer(closed.getsockname()[1])["default"],
+            "mute": layer(mute.getsockname()[1])["default"],
+            "unknown": {"BACKEND": "no.such.Layer"},
+        }
+        settings = {"ASGI_APPLICATION": "a.b", "CHANNEL_LAYERS": layers}
+        status, lines = check("apps.checked_site:app", settings=settings)
+    assert status == 1
+    assert lines[0].startswith('cppasgi: problem: The channel layer "default" doesn\'t work: ')
+    assert lines[1] == 'cppasgi: problem: The channel layer "mute" doesn\'t answer'
+    assert lines[2].startswith('cppasgi: problem: The channel layer "unknown" doesn\'t work: ')
+    assert len(lines) == 4, lines

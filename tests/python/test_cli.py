@@ -1,0 +1,451 @@
+"""The command line: what it accepts, what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import StartServer
+from server_process import HERE
+from waiting import wait_until
+from wire import Wire
+
+
+@pytest.fixture
+def refuse(server_command: list[str]):
+    """Runs a command line that must fail; returns its status and the lines of standard error."""
+
+    def run(*args: str, cwd: Path = HERE) -> tuple[int, list[str]]:
+        result = subprocess.run(
+            [*server_command, *args], cwd=cwd, capture_output=True, text=True, timeout=20
+        )
+        assert "Traceback" not in result.stderr, result.stderr
+        return result.returncode, result.stderr.splitlines()
+
+    return run
+
+
+def errors(lines: list[str]) -> list[str]:
+    """The lines that are no log lines of level INFO."""
+    return [line for line in lines if " INFO " not in line]
+
+
+# --- what it serves ---
+
+
+def test_port_0_takes_a_free_port_and_prints_it(server: StartServer) -> None:
+    process = server("apps.probe:app")
+    assert process.host == "127.0.0.1"
+    assert process.port not in (0, 8000)
+    assert process.get("/").text == "hello"
+
+
+def test_start_up_lines_are_daphnes(server: StartServer) -> None:
+    process = server("apps.probe:app")
+    log = process.log()
+    assert "INFO     Starting server at tcp:port=0:interface=127.0.0.1\n" in log
+    assert f"INFO     Listening on TCP address 127.0.0.1:{process.port}\n" in log
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO ", log)
+
+
+def test_bind_alone_takes_port_8000(server: StartServer) -> None:
+    with socket.socket() as trial:
+        try:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(("127.0.0.3", 8000))
+        except OSError:
+            pytest.skip("port 8000 of 127.0.0.3 is taken on this machine")
+    # The port is part of the message even when another process holds it, so ask for the message.
+    process = server("apps.probe:app", "-b", "127.0.0.3", "-p", "8000", listen=False)
+    process.wait_for_log("Starting server at tcp:port=8000:interface=127.0.0.3")
+
+
+def test_no_address_is_localhost_port_8000(server_command: list[str]) -> None:
+    with socket.socket() as blocker:
+        try:
+            blocker.bind(("127.0.0.1", 8000))
+            blocker.listen()
+        except OSError:
+            pass  # Taken already: just as good.
+        result = subprocess.run(
+            [*server_command, "apps.probe:app"],
+            cwd=HERE,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    assert "Starting server at tcp:port=8000:interface=127.0.0.1" in result.stderr
+    assert "Couldn't listen on 127.0.0.1:8000" in result.stderr
+
+
+def test_ipv6_address_in_brackets(server: StartServer) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as trial:
+            trial.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    process = server("apps.probe:app", "-b", "[::1]", "-p", "0")
+    assert process.host == "::1"
+    assert process.get("/").text == "hello"
+    assert r"Starting server at tcp:port=0:interface=\:\:1" in process.log()
+
+
+def test_host_name(server: StartServer) -> None:
+    assert server("apps.probe:app", "-b", "localhost", "-p", "0").get("/").text == "hello"
+
+
+def test_dotted_attribute(server: StartServer) -> None:
+    assert server("apps.simple:holder.app").get("/").text == "nested"
+
+
+def test_asgi_2_application(server: StartServer) -> None:
+    assert server("apps.simple:Asgi2").get("/path").text == "asgi2 /path"
+
+
+def test_working_directory_is_importable(server: StartServer) -> None:
+    assert server("apps.simple:working_folder").get("/").text == "apps.reports"
+
+
+def test_unix_socket(server: StartServer, tmp_path: Path) -> None:
+    path = tmp_path / "server.sock"
+    process = server("apps.probe:app", "-u", str(path))
+    assert f"Starting server at unix:{path}" in process.log()
+    assert f"Listening on Unix socket {path}" in process.log()
+    assert process.get("/").text == "hello"
+    assert path.stat().st_mode & 0o777 == 0o666
+    assert process.stop() == 0
+    assert not path.exists()
+
+
+def test_unix_socket_and_port_together(server: StartServer, tmp_path: Path) -> None:
+    path = str(tmp_path / "server.sock")
+    process = server("apps.probe:app", "-u", path, "-p", "0")
+    port = process.wait_for_log(r"TCP address 127\.0\.0\.1:(\d+)")[1]
+    process.wait_for_log("Listening on Unix socket")
+    for address in (path, ("127.0.0.1", int(port))):
+        with Wire.open(address) as wire:
+            assert wire.get("/").body == b"hello"
+
+
+def test_stale_unix_socket_is_replaced(server: StartServer, tmp_path: Path) -> None:
+    path = tmp_path / "server.sock"
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(path))
+    assert path.exists()
+    assert server("apps.probe:app", "-u", str(path)).get("/").text == "hello"
+
+
+def test_live_unix_socket_is_never_replaced(server: StartServer, refuse, tmp_path: Path) -> None:
+    path = str(tmp_path / "server.sock")
+    first = server("apps.probe:app", "-u", path)
+    status, lines = refuse("-u", path, "apps.probe:app")
+    assert status == 1
+    assert errors(lines) == [
+        f"cppasgi: Listen failure: Couldn't listen on {path}: [Errno 98] Address already in use."
+    ]
+    assert first.get("/").text == "hello"
+
+
+def test_file_that_is_no_socket_is_never_replaced(refuse, tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("data")
+    status, lines = refuse("-u", str(path), "apps.probe:app")
+    assert status == 1
+    assert len(errors(lines)) == 1
+    assert "not a socket" in errors(lines)[0]
+    assert path.read_text() == "data"
+
+
+def test_inherited_descriptor(server: StartServer) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        process = server(
+            "apps.probe:app", "--fd", str(listener.fileno()), pass_fds=(listener.fileno(),)
+        )
+        assert f"Starting server at fd:fileno={listener.fileno()}" in process.log()
+        assert process.port == listener.getsockname()[1]
+        assert process.get("/").text == "hello"
+
+
+def test_root_path(server: StartServer) -> None:
+    process = server("apps.probe:app", "--root-path", "/prefix")
+    assert "'root_path': '/prefix'" in process.get("/scope").text
+
+
+def test_server_name(server: StartServer) -> None:
+    assert server("apps.probe:app", "-s", "mine").get("/").headers["server"] == "mine"
+    assert "server" not in server("apps.probe:app", "--no-server-name").get("/").headers
+    assert "server" not in server("apps.probe:app", "-s", "").get("/").headers
+    assert server("apps.probe:app").get("/").headers["server"] == "cppasgi"
+
+
+@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+def test_loop(server: StartServer, name: str) -> None:
+    if name == "uvloop":
+        pytest.importorskip("uvloop")
+    process = server("apps.simple:loop_name", "--loop", name)
+    text = process.get("/").text
+    assert text.startswith(f"{name}."), text
+    assert text.endswith("debug=False")
+
+
+def test_verbosity_3_puts_the_loop_in_debug_mode(server: StartServer) -> None:
+    assert server("apps.simple:loop_name", "-v", "3").get("/").text.endswith("debug=True")
+
+
+def test_access_log_is_on_standard_output(server: StartServer) -> None:
+    process = server("apps.probe:app")
+    process.get("/?q=1")
+    wait_until(lambda: process.access_log().count("\n") == 1)
+    line = process.access_log()
+    pattern = r'127\.0\.0\.1:\d+ - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\] "GET /\?q=1" 200 5\n'
+    assert re.fullmatch(pattern, line), line
+
+
+def test_no_access_log_at_verbosity_0(server: StartServer, tmp_path: Path) -> None:
+    path = str(tmp_path / "server.sock")
+    process = server("apps.probe:app", "-v", "0", "-u", path, listen=False)
+    wait_until(lambda: Path(path).exists())
+    process.path = path
+    wait_until(lambda: can_connect(path))
+    process.get("/")
+    assert process.stop() == 0
+    assert process.access_log() == ""
+    assert process.log() == ""
+
+
+def test_access_log_at_verbosity_0_on_demand(server: StartServer, tmp_path: Path) -> None:
+    path = str(tmp_path / "server.sock")
+    process = server("apps.probe:app", "-v", "0", "-u", path, "--access-log", "-", listen=False)
+    wait_until(lambda: Path(path).exists() and can_connect(path))
+    process.path = path
+    process.get("/")
+    wait_until(lambda: '"GET /" 200 5' in process.access_log())
+
+
+def test_an_empty_access_log_is_the_default_as_with_daphne(server: StartServer) -> None:
+    process = server("apps.probe:app", "--access-log", "")
+    process.get("/")
+    wait_until(lambda: '"GET /" 200 5' in process.access_log())
+
+
+def test_access_log_file_is_appended_to(server: StartServer, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("an older line\n")
+    process = server("apps.probe:app", "--access-log", str(log))
+    process.get("/")
+    wait_until(lambda: log.read_text().count("\n") == 2)
+    assert log.read_text().startswith("an older line\n")
+    assert '"GET /" 200 5\n' in log.read_text()
+    assert process.access_log() == ""
+
+
+def test_log_format(server: StartServer) -> None:
+    process = server("apps.probe:app", "--log-fmt", "%(name)s|%(message)s")
+    assert "cppasgi.cli|Starting server at " in process.log()
+    assert "cppasgi.server|Listening on " in process.log()
+
+
+def test_flags_may_be_abbreviated_as_with_daphne(server: StartServer) -> None:
+    assert server("apps.probe:app", "--ping-int", "20").get("/").text == "hello"
+
+
+# --- what it refuses ---
+
+
+def test_version(server_command: list[str]) -> None:
+    result = subprocess.run(
+        [*server_command, "--version"], capture_output=True, text=True, timeout=20
+    )
+    assert result.returncode == 0
+    assert re.fullmatch(r"cppasgi \d+\.\d+\.\d+\S*\n", result.stdout), result.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["apps.probe:app", "--no-such-flag"],
+        ["apps.probe:app", "-p", "http"],
+        ["apps.probe:app", "-p", "65536"],
+        ["apps.probe:app", "-p", "-1"],
+        ["apps.probe:app", "--lifespan", "maybe"],
+        ["apps.probe:app", "--loop", "twisted"],
+        ["apps.probe:app", "-v", "4"],
+        ["apps.probe:app", "--graceful-timeout", "soon"],
+        ["apps.probe:app", "--fd", "one"],
+        ["apps.probe:app", "--ws-deflate", "on"],
+        ["apps.probe:app", "--ws-deflate-level", "0"],
+        ["apps.probe:app", "--ws-deflate-window-bits", "8"],
+        ["apps.probe:app", "--ws-deflate-memory-level", "10"],
+        ["apps.probe:app", "--ws-deflate-threshold", "0"],
+    ],
+    ids=" ".join,
+)
+def test_bad_command_line_is_status_2(refuse, args: list[str]) -> None:
+    status, lines = refuse(*args)
+    assert status == 2
+    assert "cppasgi: error: " in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            "no_such_module:app",
+            """Could not import module "no_such_module": No module named 'no_such_module'""",
+        ),
+        (
+            "apps.no_such:app",
+            """Could not import module "apps.no_such": No module named 'apps.no_such'""",
+        ),
+        (
+            "no_such.inner:app",
+            """Could not import module "no_such.inner": No module named 'no_such'""",
+        ),
+        ("apps.simple:nothing", 'Could not load "apps.simple:nothing": "apps.simple" has no'),
+        ("apps.simple:holder.nothing", '"nothing"'),
+        ("apps.simple:number", "not callable"),
+        ("apps.simple", '"apps.simple" is not of the form module:attribute'),
+        (
+            "apps.missing_inner:app",
+            "ModuleNotFoundError: No module named 'no_such_inner_module' (",
+        ),
+        ("apps.missing_inner:app", "missing_inner.py, line 1)"),
+        ("apps.raises_at_import:app", "RuntimeError: settings are not configured ("),
+        ("apps.raises_at_import:app", "raises_at_import.py, line 1)"),
+    ],
+)
+def test_application_that_cannot_be_loaded_is_one_line(refuse, target: str, message: str) -> None:
+    status, lines = refuse("-p", "0", target)
+    assert status == 1
+    assert len(lines) == 1, lines
+    assert message in lines[0]
+
+
+def test_syntax_error_is_one_line_with_its_place(refuse, tmp_path: Path) -> None:
+    (tmp_path / "ungrammatical.py").write_text("app = (\n")
+    status, lines = refuse("-p", "0", "ungrammatical:app", cwd=tmp_path)
+    assert status == 1
+    assert len(lines) == 1, lines
+    assert "SyntaxError" in lines[0]
+    assert "ungrammatical.py, line 1" in lines[0]
+
+
+def test_traceback_of_a_failing_import_at_verbosity_2(server_command: list[str]) -> None:
+    result = subprocess.run(
+        [*server_command, "-v", "2", "apps.raises_at_import:app"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert result.returncode == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("cppasgi: Could not import module")
+
+
+def test_taken_port_is_one_line(server: StartServer, refuse) -> None:
+    port = server("apps.probe:app").port
+    status, lines = refuse("-p", str(port), "apps.probe:app")
+    assert status == 1
+    assert errors(lines) == [
+        f"cppasgi: Listen failure: Couldn't listen on 127.0.0.1:{port}: "
+        "[Errno 98] Address already in use."
+    ]
+
+
+def test_unknown_host_is_one_line(refuse) -> None:
+    status, lines = refuse("-b", "no-such-host.invalid", "-p", "0", "apps.probe:app")
+    assert status == 1
+    assert len(errors(lines)) == 1, lines
+    assert "Listen failure: Couldn't listen on no-such-host.invalid:0: " in errors(lines)[0]
+
+
+def test_address_of_another_machine_is_one_line(refuse) -> None:
+    status, lines = refuse("-b", "192.0.2.1", "-p", "0", "apps.probe:app")
+    assert status == 1
+    assert "Couldn't listen on 192.0.2.1:0: [Errno 99]" in errors(lines)[0]
+
+
+def test_descriptor_that_is_no_socket_is_one_line(refuse) -> None:
+    status, lines = refuse("--fd", "0", "apps.probe:app")
+    assert status == 1
+    assert len(errors(lines)) == 1, lines
+    assert "Couldn't listen on file descriptor 0: " in errors(lines)[0]
+
+
+def test_unwritable_access_log_is_one_line(refuse, tmp_path: Path) -> None:
+    path = str(tmp_path / "missing" / "access.log")
+    status, lines = refuse("-p", "0", "--access-log", path, "apps.probe:app")
+    assert status == 1
+    assert errors(lines) == [
+        f"cppasgi: Can't open the access log {path}: No such file or directory"
+    ]
+
+
+def test_missing_uvloop_is_one_line(refuse, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "uvloop.py").write_text("raise ImportError('No module named uvloop')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    status, lines = refuse("-p", "0", "--loop", "uvloop", "apps.probe:app")
+    assert status == 1
+    assert errors(lines) == ["cppasgi: The loop uvloop is not available: No module named uvloop"]
+
+
+def test_loop_auto_does_without_uvloop(server: StartServer, tmp_path: Path) -> None:
+    (tmp_path / "uvloop.py").write_text("raise ImportError('No module named uvloop')\n")
+    process = server("apps.simple:loop_name", env={"PYTHONPATH": str(tmp_path)})
+    assert process.get("/").text.startswith("asyncio.")
+
+
+def test_failure_is_said_even_if_the_application_silenced_logging(refuse) -> None:
+    status, lines = refuse("-b", "192.0.2.1", "-p", "0", "apps.silences_logging:app")
+    assert status == 1
+    assert "Listen failure" in lines[-1]
+
+
+def test_interrupt_while_the_application_loads(server_command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "slow_import.py").write_text(
+        "import sys, time\n"
+        "print('loading', file=sys.stderr, flush=True)\n"
+        # Short sleeps: a signal that comes just before a sleep begins is handled after it.
+        "for _ in range(300):\n    time.sleep(0.1)\n"
+    )
+    with subprocess.Popen(
+        [*server_command, "slow_import:app"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert "Traceback" not in process.stderr.read()
+
+
+def can_connect(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as trial:
+        return trial.connect_ex(path) == 0
+
+
+def test_standard_output_may_be_closed(server_command: list[str], tmp_path: Path) -> None:
+    path = str(tmp_path / "server.sock")
+    read_end, write_end = os.pipe()
+    with subprocess.Popen(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *server_command, "-u", path, "apps.probe:app"],
+        cwd=HERE,
+        stderr=write_end,
+    ) as process:
+        os.close(write_end)
+        try:
+            wait_until(lambda: Path(path).exists() and can_connect(path), 20)
+            with Wire.open(path) as wire:
+                assert wire.get("/").body == b"hello"
+        finally:
+            process.terminate()
+            status = process.wait(10)
+            os.close(read_end)  # not before: Python's status is 120 when its log can't be written
+            assert status == 0

@@ -1,0 +1,102 @@
+"""``--proxy-headers``: what a reverse proxy says of its client, believed only when asked to."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import StartServer
+from server_process import ServerProcess
+from websockets.sync.client import connect
+
+FORWARDED = {
+    "X-Forwarded-For": "192.0.2.7, 10.0.0.9",
+    "X-Forwarded-Port": "5123",
+    "X-Forwarded-Proto": "https",
+}
+APP = "apps.forwarded:app"
+
+
+def seen(server: ServerProcess, headers: dict[str, str]) -> tuple[object, str]:
+    answer = httpx.get(f"http://127.0.0.1:{server.port}/", headers=headers)
+    assert answer.status_code == 200
+    client, scheme = ast.literal_eval(answer.text)
+    return client, scheme
+
+
+def test_fields_become_client_and_scheme(server: StartServer) -> None:
+    process = server(APP, "--proxy-headers")
+    assert seen(process, FORWARDED) == (("10.0.0.9", 5123), "https")
+    assert seen(process, {"X-Forwarded-For": "192.0.2.8"}) == (("192.0.2.8", 0), "http")
+    assert "10.0.0.9:5123 - - " in process.access_log()
+
+
+def test_everybody_is_believed_as_with_daphne(server: StartServer) -> None:
+    process = server(APP, "--proxy-headers", "--forwarded-allow-ips", "*")
+    assert seen(process, FORWARDED) == (("192.0.2.7", 5123), "https")
+
+
+def test_addresses_of_trusted_proxies_are_passed_over(server: StartServer) -> None:
+    process = server(APP, "--proxy-headers", "--forwarded-allow-ips", "127.0.0.1,10.0.0.0/8")
+    assert seen(process, FORWARDED) == (("192.0.2.7", 5123), "https")
+    more = {"X-Forwarded-For": f"203.0.113.1, {FORWARDED['X-Forwarded-For']}"}
+    assert seen(process, more) == (("192.0.2.7", 0), "http")
+
+
+def test_others_are_not_believed_which_the_log_says_once(server: StartServer) -> None:
+    process = server(APP, "--proxy-headers", "--forwarded-allow-ips", "10.0.0.0/8,unix")
+    for _ in range(2):
+        client, scheme = seen(process, FORWARDED)
+        assert isinstance(client, tuple)
+        assert client[0] == "127.0.0.1"
+        assert scheme == "http"
+    text = "names a client, but is no trusted proxy: such fields are ignored"
+    process.wait_for_log(text)
+    assert process.log().count(text) == 1
+
+
+def test_a_unix_socket_is_a_trusted_proxys(server: StartServer, tmp_path: Path) -> None:
+    process = server(APP, "--proxy-headers", "-u", str(tmp_path / "site.sock"))
+    with httpx.Client(transport=httpx.HTTPTransport(uds=process.path)) as client:
+        answer = client.get("http://localhost/", headers=FORWARDED)
+    assert ast.literal_eval(answer.text) == (("10.0.0.9", 5123), "https")
+
+
+def test_forwarded(server: StartServer) -> None:
+    process = server(APP, "--proxy-headers")
+    field = 'for=203.0.113.1;proto=http, for="[2001:db8::7]:4711";proto=https'
+    assert seen(process, {"Forwarded": field}) == (("2001:db8::7", 4711), "https")
+    process = server(APP, "--proxy-headers", "--proxy-headers-host", "Forwarded")
+    assert seen(process, {**FORWARDED, "Forwarded": "for=192.0.2.3"}) == (("192.0.2.3", 0), "http")
+
+
+def test_websocket_scheme_and_client(server: StartServer) -> None:
+    process = server(APP, "--proxy-headers")
+    with connect(f"ws://127.0.0.1:{process.port}/", additional_headers=FORWARDED) as client:
+        assert ast.literal_eval(str(client.recv())) == (("10.0.0.9", 5123), "wss")
+
+
+def test_they_are_ignored_without_the_flag(server: StartServer) -> None:
+    client, scheme = seen(server(APP), FORWARDED)
+    assert isinstance(client, tuple)
+    assert client[0] == "127.0.0.1"
+    assert scheme == "http"
+
+
+def test_other_field_names(server: StartServer) -> None:
+    names = ("--proxy-headers-host", "X-Real-IP", "--proxy-headers-port", "X-Real-Port")
+    process = server(APP, "--proxy-headers", *names)
+    headers = {**FORWARDED, "X-Real-IP": "192.0.2.9", "X-Real-Port": "7"}
+    assert seen(process, headers) == (("192.0.2.9", 7), "https")
+
+
+@pytest.mark.parametrize("flag", ["--proxy-headers-host", "--proxy-headers-port"])
+def test_names_need_the_flag(server_command: list[str], flag: str) -> None:
+    result = subprocess.run(
+        [*server_command, flag, "X", APP], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert result.returncode == 2
+    assert "--proxy-headers has to be passed for this parameter." in result.stderr
