@@ -35,10 +35,10 @@ AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOp
 
 AsgiServer::~AsgiServer() { close(); }
 
-Address AsgiServer::bind_fd(int fd) {
+Address AsgiServer::bind_fd(int fd, int backlog) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return server_.adopt(copy);
+  return server_.adopt(copy, backlog);
 }
 
 void AsgiServer::start(const pybind11::object& state) {
@@ -47,10 +47,11 @@ void AsgiServer::start(const pybind11::object& state) {
   loop_bridge_.soon();
 }
 
-void AsgiServer::drain(pybind11::object on_drained) {
+void AsgiServer::drain(pybind11::object on_drained, Departure departure,
+                       std::chrono::milliseconds window) {
   on_drained_ = PythonRef::share(on_drained.ptr());
   application_.set_on_idle([this] { loop_bridge_.soon(); });
-  server_.drain();
+  server_.drain(departure, window);
   loop_bridge_.soon();
 }
 

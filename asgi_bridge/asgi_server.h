@@ -4,6 +4,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -31,15 +32,9 @@ class AsgiServer {
   AsgiServer(const AsgiServer&) = delete;
   AsgiServer& operator=(const AsgiServer&) = delete;
 
-  Address bind_tcp(const std::string& host, std::uint16_t port, int backlog) {
-    return server_.bind_tcp(host, port, backlog);
-  }
-  Address bind_unix(const std::string& path, int backlog) {
-    return server_.bind_unix(path, backlog);
-  }
-  Address bind_fd(int fd);
+  Address bind_fd(int fd, int backlog);
   void start(const pybind11::object& state);
-  void drain(pybind11::object on_drained);
+  void drain(pybind11::object on_drained, Departure departure, std::chrono::milliseconds window);
   std::size_t cancel_applications();
   pybind11::list overdue_applications(double timeout_seconds);
   void close();

@@ -1,7 +1,7 @@
 // cppasgi-embed: the command `cppasgi` as one native process with CPython inside. Same Python
 // package, same flags; only the native part is linked in instead of imported. Uses the active
 // virtual environment: VIRTUAL_ENV, or the one the executable lies in.
-#include <Python.h>
+#include <pybind11/pybind11.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -9,8 +9,10 @@
 #include <string>
 #include <system_error>
 
-// The module's init function (module.cpp, compiled with CPPASGI_EMBED).
-extern "C" PyObject* PyInit_cppasgi_native();
+#include "asgi_bridge/module.h"
+
+// Under a top-level name: CPython knows no built-in submodules before 3.11.
+PYBIND11_MODULE(cppasgi_native, module) { cppasgi::bridge::define_module(module); }
 
 namespace {
 

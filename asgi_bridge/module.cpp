@@ -1,6 +1,7 @@
 // cppasgi._native: the list of everything Python can see of the C++ side, nothing else
 // (python/cppasgi/_native.pyi describes it).
-#include <pybind11/pybind11.h>
+#include "asgi_bridge/module.h"
+
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include <cstddef>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "asgi_bridge/asgi_server.h"
 #include "asgi_bridge/awaitable.h"
@@ -18,12 +21,15 @@
 #include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/message.h"
 #include "server/base/heap.h"
+#include "server/options.h"
+#include "server/process/stop_guard.h"
 
 namespace py = pybind11;
 
 namespace {
 
 using cppasgi::Address;
+using cppasgi::Departure;
 using cppasgi::bridge::AsgiServer;
 using cppasgi::bridge::AsgiServerOptions;
 using std::chrono::milliseconds;
@@ -35,6 +41,10 @@ py::object to_python(const Address& address) {
   return py::str(address.host);
 }
 
+milliseconds to_milliseconds(double seconds) {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::duration<double>(seconds));
+}
+
 // A property in seconds for a time-out kept in milliseconds.
 template <typename Member>
 void def_seconds(py::class_<AsgiServerOptions>& options, const char* name, Member member) {
@@ -44,8 +54,7 @@ void def_seconds(py::class_<AsgiServerOptions>& options, const char* name, Membe
         return std::chrono::duration<double>(self.server.timeouts.*member).count();
       },
       [member](AsgiServerOptions& self, double seconds) {
-        self.server.timeouts.*member =
-            std::chrono::duration_cast<milliseconds>(std::chrono::duration<double>(seconds));
+        self.server.timeouts.*member = to_milliseconds(seconds);
       });
 }
 
@@ -159,27 +168,39 @@ void define_server(py::module_& module) {
       .def(py::init(&AsgiServer::create), py::arg("application"), py::arg("loop"),
            py::arg("options"))
       .def(
-          "bind_tcp",
-          [](AsgiServer& self, const std::string& host, std::uint16_t port, int backlog) {
-            return to_python(self.bind_tcp(host, port, backlog));
+          "bind_fd",
+          [](AsgiServer& self, int fd, int backlog) {
+            return to_python(self.bind_fd(fd, backlog));
           },
-          py::arg("host"), py::arg("port"), py::arg("backlog") = 0)
-      .def(
-          "bind_unix",
-          [](AsgiServer& self, const std::string& path, int backlog) {
-            self.bind_unix(path, backlog);
-          },
-          py::arg("path"), py::arg("backlog") = 0)
-      .def(
-          "bind_fd", [](AsgiServer& self, int fd) { return to_python(self.bind_fd(fd)); },
-          py::arg("fd"))
+          py::arg("fd"), py::arg("backlog") = 0)
       .def("start", &AsgiServer::start, py::arg("state") = py::none())
-      .def("drain", &AsgiServer::drain, py::arg("on_drained"))
+      .def(
+          "drain",
+          [](AsgiServer& self, py::object on_drained, bool restarts, double window) {
+            self.drain(std::move(on_drained), restarts ? Departure::Restart : Departure::Stop,
+                       to_milliseconds(window));
+          },
+          py::arg("on_drained"), py::arg("restarts") = false, py::arg("window") = 0.0)
       .def("cancel_applications", &AsgiServer::cancel_applications)
       .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
       .def("close", &AsgiServer::close)
       .def_property_readonly("connections", &AsgiServer::connections)
       .def_property_readonly("running_applications", &AsgiServer::running_applications);
+}
+
+void define_process(py::module_& module) {
+  module.def(
+      "guard_stop",
+      [](const std::vector<int>& signals, double grace, int dump_signal) {
+        cppasgi::guard_stop(signals, to_milliseconds(grace), dump_signal);
+      },
+      py::arg("signals"), py::arg("grace"), py::arg("dump_signal"));
+  module.def(
+      "end_process_in", [](double seconds) { cppasgi::end_process_in(to_milliseconds(seconds)); },
+      py::arg("seconds"));
+  module.def("keep_process", &cppasgi::keep_process);
+  module.def("die_with_parent", &cppasgi::die_with_parent, py::arg("parent_pid"),
+             py::arg("signum"));
 }
 
 // std::system_error as OSError, so that Python sees FileNotFoundError and the like by errno.
@@ -197,14 +218,7 @@ void raise_os_error(std::exception_ptr thrown) {
 
 }  // namespace
 
-// cppasgi-embed links this file in under a top-level name: CPython knows no built-in submodules
-// before 3.11.
-#ifdef CPPASGI_EMBED
-PYBIND11_MODULE(cppasgi_native, module) {
-#else
-PYBIND11_MODULE(_native, module) {
-#endif
-  using namespace cppasgi::bridge;
+void cppasgi::bridge::define_module(py::module_& module) {
   if (init_interned() != 0 || init_messages() != 0 || init_awaitables() != 0 ||
       init_cycles() != 0 || init_loop_bridge() != 0) {
     throw py::error_already_set();
@@ -213,6 +227,7 @@ PYBIND11_MODULE(_native, module) {
   module.attr("__version__") = CPPASGI_VERSION;
   module.attr("ClientDisconnected") = py::handle(interned().client_disconnected);
   module.def("keep_freed_memory", &cppasgi::keep_freed_memory);
+  define_process(module);
   define_options(module);
   define_server(module);
 }

@@ -95,6 +95,11 @@ struct ProxyHeaders {
   std::vector<std::string> trusted{"127.0.0.0/8", "::1", "unix"};  // see session/trusted_proxies.h
 };
 
+// Why a server ends its connections. After Restart there is a server again at the same address:
+// WebSockets are closed with 1012 instead of 1001, and idle connections get some seconds more, as
+// the client of one may just be sending a request.
+enum class Departure : std::uint8_t { Stop, Restart };
+
 struct ServerOptions {
   ConnectionLimits connections;
   HttpLimits http;

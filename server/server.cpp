@@ -24,6 +24,10 @@ constexpr std::size_t kMaxBatchSessions = 16;
 constexpr std::size_t kMaxBatchBytes = 64 * 1024;
 constexpr std::chrono::microseconds kMaxBatchTime{200};
 
+// Closing WebSockets one after another goes in at most so many steps.
+constexpr int kMaxDrainSteps = 50;
+constexpr milliseconds kMinDrainStep{10};
+
 // Connections that are told of their refusal at a time; others beyond the limit are just closed.
 constexpr std::size_t kMaxRefused = 64;
 
@@ -41,7 +45,8 @@ class Server::Impl final : public session::SessionHost {
        int access_log_fd)
       : SessionHost(app, server_options, access_log_fd),
         loop_(loop),
-        timer_(loop, [this] { check_deadlines(); }) {}
+        timer_(loop, [this] { check_deadlines(); }),
+        drain_timer_(loop, [this] { drain_websockets(); }) {}
 
   ~Impl() { abort(); }
 
@@ -70,14 +75,26 @@ class Server::Impl final : public session::SessionHost {
     hook_called_ = false;  // what this round itself put off is done
   }
 
-  void drain() {
-    draining_ = true;
+  void drain(Departure reason, milliseconds window) {
+    // Their connections are complete for the kernel, so it would reset them.
+    for (auto& [listener, backlog] : listeners_) listener->accept_waiting();
     listeners_.clear();
-    for (auto& session : sessions_) session->drain();
+    loop_.update_time();  // it may have waited for long
+    departure = reason;
+    drain_window_ = window;
+    drain_began_ = loop_.now();
+    for (auto& session : sessions_) {
+      if (session->has_open_websocket()) {
+        ++websockets_to_drain_;
+      } else {
+        session->drain();
+      }
+    }
+    drain_websockets();
   }
 
   void abort() {
-    draining_ = true;
+    departure = Departure::Stop;
     listeners_.clear();
     for (auto& session : sessions_) session->cut();
     to_resume_.clear();
@@ -130,8 +147,6 @@ class Server::Impl final : public session::SessionHost {
             options.server_header, options.daphne_strict};
   }
 
-  bool draining() const override { return draining_; }
-
   net::EventLoop& loop() { return loop_; }
 
   std::function<void()> hook;
@@ -148,6 +163,23 @@ class Server::Impl final : public session::SessionHost {
     sessions_.push_back(std::move(session));
     sessions_.back()->start();
     if (refused) sessions_.back()->refuse();
+  }
+
+  // Those whose turn has come: as many of them as the window's part that is over.
+  void drain_websockets() {
+    const milliseconds over = loop_.now() - drain_began_;
+    const std::size_t due =
+        over >= drain_window_ ? websockets_to_drain_
+                              : 1 + websockets_to_drain_ * static_cast<std::size_t>(over.count()) /
+                                        static_cast<std::size_t>(drain_window_.count());
+    for (auto& session : sessions_) {
+      if (websockets_drained_ >= due) break;
+      if (!session->has_open_websocket()) continue;
+      session->drain();
+      ++websockets_drained_;
+    }
+    if (over < drain_window_ && websockets_drained_ < websockets_to_drain_)
+      drain_timer_.start(std::max(drain_window_ / kMaxDrainSteps, kMinDrainStep));
   }
 
   void flush_all() {
@@ -188,6 +220,7 @@ class Server::Impl final : public session::SessionHost {
 
   net::EventLoop& loop_;
   net::Timer timer_;
+  net::Timer drain_timer_;
   milliseconds timer_due_ = milliseconds::max();
   http::DateCache date_;
   std::vector<std::pair<std::unique_ptr<net::UvListener>, int>> listeners_;  // with its backlog
@@ -199,7 +232,10 @@ class Server::Impl final : public session::SessionHost {
   std::chrono::steady_clock::time_point batch_began_;
   bool flushing_ = false;
   bool hook_called_ = false;
-  bool draining_ = false;
+  milliseconds drain_window_{0};
+  milliseconds drain_began_{0};
+  std::size_t websockets_to_drain_ = 0;
+  std::size_t websockets_drained_ = 0;
   bool refusing_ = false;  // the latest connection was one too many
 };
 
@@ -217,7 +253,9 @@ Address Server::bind_unix(const std::string& path, int backlog) {
   return impl_->add(net::UvListener::bind_unix(impl_->loop(), path), backlog);
 }
 
-Address Server::adopt(int fd) { return impl_->add(net::UvListener::adopt(impl_->loop(), fd), 0); }
+Address Server::adopt(int fd, int backlog) {
+  return impl_->add(net::UvListener::adopt(impl_->loop(), fd), backlog);
+}
 
 void Server::start() { impl_->start(); }
 
@@ -225,7 +263,7 @@ void Server::finish_batch() { impl_->finish_batch(); }
 
 void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
 
-void Server::drain() { impl_->drain(); }
+void Server::drain(Departure departure, milliseconds window) { impl_->drain(departure, window); }
 
 bool Server::draining() const { return impl_->draining(); }
 

@@ -35,7 +35,7 @@ class Server {
   // 0 takes a free one, backlog 0 is that of the options.
   Address bind_tcp(const std::string& host, std::uint16_t port, int backlog = 0);
   Address bind_unix(const std::string& path, int backlog = 0);
-  Address adopt(int fd);  // owns `fd` from then on, unless it throws
+  Address adopt(int fd, int backlog = 0);  // owns `fd` from then on, unless it throws
   // Accepts on every bound address. Throws std::system_error.
   void start();
 
@@ -45,9 +45,11 @@ class Server {
   // finish_batch.
   void set_batch_hook(std::function<void()> hook);
 
-  // Stops accepting and ends every connection politely: idle ones now, exchanges after their
-  // response, WebSockets with 1001.
-  void drain();
+  // Stops accepting, but for who waits already, and ends every connection politely: idle ones now
+  // (some seconds later before a restart), exchanges after their response, WebSockets with 1001 or
+  // 1012, evenly spread over `window` lest all clients return at once.
+  void drain(Departure departure = Departure::Stop,
+             std::chrono::milliseconds window = std::chrono::milliseconds(0));
   bool draining() const;
   // Drops every connection and listener now.
   void abort();

@@ -1,7 +1,7 @@
 """The C++ side of cppasgi as Python sees it (asgi_bridge/module.cpp)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Literal
 
 _Application = Callable[..., Awaitable[None]]
@@ -13,6 +13,22 @@ class ClientDisconnected(ConnectionError):
 
 def keep_freed_memory() -> None:
     """Has the heap of the process keep up to 8 MiB of freed memory (server/base/heap.h)."""
+
+def guard_stop(signals: Sequence[int], grace: float, dump_signal: int) -> None:
+    """Has the process end `grace` seconds after the first of `signals`, even while it is stuck.
+
+    Status 1, after the calling thread got `dump_signal`. Only signals that have handlers count; to
+    be called after those are installed (server/process/stop_guard.h).
+    """
+
+def end_process_in(seconds: float) -> None:
+    """The same from now on, or another deadline."""
+
+def keep_process() -> None:
+    """Takes the deadline back."""
+
+def die_with_parent(parent_pid: int, signum: int) -> None:
+    """Sends `signum` to this process when its parent ends; at once if that isn't `parent_pid`."""
 
 class ServerOptions:
     """Options of a server (server/options.h), in seconds and bytes.
@@ -83,28 +99,14 @@ class Server:
     ) -> None:
         """Attaches the server to ``loop``, which has ``add_reader`` and needn't run yet."""
 
-    def bind_tcp(self, host: str, port: int, backlog: int = 0) -> tuple[str, int]:
-        """Binds a TCP socket and returns its address; port 0 takes a free one.
+    def bind_fd(self, fd: int, backlog: int = 0) -> tuple[str, int] | str | None:
+        """Takes over a bound socket, a copy of the descriptor.
 
         Args:
             backlog: connections that may wait to be accepted; 0 is `ServerOptions.backlog`.
 
-        Raises:
-            OSError: the address can't be bound (errno says why) or the host isn't known.
-        """
-
-    def bind_unix(self, path: str, backlog: int = 0) -> None:
-        """Binds a Unix socket. The caller removes a stale file before and the file after.
-
-        Raises:
-            OSError: the path can't be bound.
-        """
-
-    def bind_fd(self, fd: int) -> tuple[str, int] | str | None:
-        """Takes over a bound socket, a copy of the descriptor.
-
         Returns:
-            Its address; a path for a Unix socket.
+            Its address; a path for a Unix socket, None for an unnamed one.
 
         Raises:
             OSError: the descriptor is no stream socket.
@@ -120,7 +122,9 @@ class Server:
             OSError: listen(2) failed.
         """
 
-    def drain(self, on_drained: Callable[[], object]) -> None:
+    def drain(
+        self, on_drained: Callable[[], object], restarts: bool = False, window: float = 0.0
+    ) -> None:
         """Stops accepting and ends politely.
 
         Idle connections close, responses in flight finish, WebSockets get close 1001.
@@ -128,6 +132,9 @@ class Server:
         Args:
             on_drained: called once, from the loop, when no connection and no running application
                 call is left.
+            restarts: whether there is a server again at the same addresses: close 1012, and idle
+                connections get 5 s for one more request.
+            window: seconds over which the WebSockets are closed, one after another.
         """
 
     def cancel_applications(self) -> int:

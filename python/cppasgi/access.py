@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,25 +62,13 @@ def open_access_log(path: str | None, verbosity: int) -> HasFileno | None:
     return AccessLogFile(path)
 
 
-@contextlib.contextmanager
-def reopened_on_signal(log: HasFileno | None) -> Iterator[None]:
-    """Opens a file again at SIGUSR1, as nginx does; elsewhere the signal then does nothing.
+def reopen_access_log(log: HasFileno | None) -> None:
+    """Opens a file again, as nginx does at SIGUSR1; standard output stays.
 
-    Differs from Daphne, which SIGUSR1 ends. Main thread only.
+    Differs from Daphne, which SIGUSR1 ends.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def reopen(_signum: int, _frame: object) -> None:
-        if isinstance(log, AccessLogFile):
-            try:
-                log.reopen()
-            except OSError as error:
-                logger.error("Can't open the access log %s again: %s", log.path, error.strerror)
-
-    previous = signal.signal(signal.SIGUSR1, reopen)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, signal.SIG_DFL if previous is None else previous)
+    if isinstance(log, AccessLogFile):
+        try:
+            log.reopen()
+        except OSError as error:
+            logger.error("Can't open the access log %s again: %s", log.path, error.strerror)

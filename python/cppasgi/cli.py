@@ -22,25 +22,34 @@ from typing import Any, NoReturn, cast
 from asgiref.compatibility import guarantee_single_callable
 
 from cppasgi import migrate
-from cppasgi._native import keep_freed_memory
-from cppasgi.access import open_access_log, reopened_on_signal
+from cppasgi._native import end_process_in, keep_freed_memory
+from cppasgi.access import open_access_log, reopen_access_log
 from cppasgi.configuration import ConfigurationError, configured
 from cppasgi.endpoints import EndpointError, ListenError, endpoint_descriptions
 from cppasgi.lifespan import Application, LifespanError
 from cppasgi.loader import ApplicationLoadError, load_application
+from cppasgi.log_setup import LogConfigError, reopen_log_files, set_up_logging
 from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
-from cppasgi.preflight import findings
-from cppasgi.server import Server
-from cppasgi.signals import STOP_SIGNALS, arm_watchdog
+from cppasgi.preflight import findings, layers_in_memory
+from cppasgi.process_options import is_supervised
+from cppasgi.recycling import WorkerLimits
+from cppasgi.reload import check_reload
+from cppasgi.server import END_SECONDS, Server
+from cppasgi.signals import STOP_SIGNALS, handled, write_stacks_on_signal
+from cppasgi.supervisor import Supervisor, worker_command
+from cppasgi.systemd import Notifier
+from cppasgi.worker import Worker
 
 logger = logging.getLogger("cppasgi.cli")
 
 EXIT_FAILURE = 1
 EXIT_LIFESPAN = 3
 
-_LEAST_EXIT_SECONDS = 2.0
-"""What the interpreter gets to end (exit handlers, threads) after the server has stopped."""
+_EXIT_SECONDS = 2.0
+"""What exit handlers and threads get after the server has stopped by itself."""
+_LEAST_EXIT_SECONDS = 0.1
+"""The same after a stop that took all of its time."""
 
 
 class CommandLineInterface:
@@ -101,10 +110,10 @@ class CommandLineInterface:
                 raise argparse.ArgumentError(
                     action, "--proxy-headers has to be passed for this parameter."
                 )
-        logging.basicConfig(
-            level=(logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG)[options.verbosity],
-            format=options.log_fmt,
-        )
+        try:
+            _set_up_logging(options)
+        except LogConfigError as error:
+            self.parser.error(str(error))
         sys.path.insert(0, str(Path.cwd()))
         endpoints = endpoint_descriptions(
             options.host,
@@ -116,9 +125,12 @@ class CommandLineInterface:
         try:
             if options.check:
                 sys.exit(self._check(endpoints, options))
+            worker = Worker.inherited(os.environ)
+            if worker is None and is_supervised(options):
+                sys.exit(self._supervise(endpoints, options))
             application = self.load_asgi_app(options.application)
             application = guarantee_single_callable(application)  # type: ignore[no-untyped-call]
-            self._serve(cast(Application, application), endpoints, options)
+            self._serve(cast(Application, application), endpoints, options, worker)
         except ApplicationLoadError as error:
             _fail(str(error), EXIT_FAILURE)
         except ListenError as error:
@@ -150,6 +162,7 @@ class CommandLineInterface:
             endpoints,
             options.access_log,
             options.loop,
+            options.workers,
         ):
             kind = "warning" if finding.is_warning else "problem"
             print(f"cppasgi: {kind}: {finding.text}", file=sys.stderr)
@@ -158,20 +171,50 @@ class CommandLineInterface:
         print(f"cppasgi: the check of {options.application} {result}", file=sys.stderr)
         return EXIT_FAILURE if problems else 0
 
+    def _supervise(self, endpoints: list[str], options: argparse.Namespace) -> int:
+        """Serves with worker processes; returns the exit status."""
+        logger.info("Starting server at %s", ", ".join(endpoints))
+        try:
+            supervisor = Supervisor(
+                worker_command(),
+                endpoints,
+                workers=options.workers,
+                graceful_timeout=options.graceful_timeout,
+                drain_delay=options.drain_delay,
+                limits=WorkerLimits(
+                    options.max_requests, options.worker_lifetime, options.worker_max_rss << 20
+                ),
+                reloads=options.reload,
+                set_up_logging=lambda: _set_up_logging(options),
+            )
+            if options.reload:
+                check_reload()
+        except EndpointError as error:
+            self.parser.error(str(error))
+        except ImportError as error:
+            _fail(str(error), EXIT_FAILURE)
+        return supervisor.run()
+
     def _serve(
-        self, application: Application, endpoints: list[str], options: argparse.Namespace
+        self,
+        application: Application,
+        endpoints: list[str],
+        options: argparse.Namespace,
+        worker: Worker | None,
     ) -> None:
         try:
             access_log = open_access_log(options.access_log, options.verbosity)
         except OSError as error:
             _fail(f"Can't open the access log {options.access_log}: {error.strerror}", EXIT_FAILURE)
-        logger.info("Starting server at %s", ", ".join(endpoints))
+        arguments = self.server_arguments(options)
+        if worker is None:
+            logger.info("Starting server at %s", ", ".join(endpoints))
+            arguments["notifier"] = Notifier.of_service(os.environ)
+        else:
+            arguments["worker"] = worker
         try:
             self.server = self.server_class(
-                application=application,
-                endpoints=endpoints,
-                access_log=access_log,
-                **self.server_arguments(options),
+                application=application, endpoints=endpoints, access_log=access_log, **arguments
             )
         except EndpointError as error:
             self.parser.error(str(error))
@@ -179,8 +222,26 @@ class CommandLineInterface:
             _fail(str(error), EXIT_FAILURE)
         if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
             keep_freed_memory()
-        with reopened_on_signal(access_log):
+        if worker is not None and worker.number == 1 and options.workers > 1:
+            for name in layers_in_memory():
+                logger.warning('The channel layer "%s" is in memory: workers don\'t share it', name)
+        write_stacks_on_signal(self._report)
+
+        def reopen() -> None:
+            reopen_access_log(access_log)
+            reopen_log_files()
+
+        with handled(signal.SIGUSR1, reopen):
             self.server.run()
+
+    def _report(self) -> None:
+        if self.server is not None:
+            logger.warning(
+                "Process %d: %d connections, %d application calls",
+                os.getpid(),
+                self.server.connections,
+                self.server.running_applications,
+            )
 
     def server_arguments(self, options: argparse.Namespace) -> dict[str, Any]:
         """Makes keywords of `server_class` out of the parsed flags, but for addresses and logs."""
@@ -200,11 +261,17 @@ class CommandLineInterface:
         if self.server is None:
             return
         deadline = self.server.stop_deadline
-        left = 0.0 if math.isinf(deadline) else deadline - time.monotonic()
-        arm_watchdog(max(left, _LEAST_EXIT_SECONDS))
+        if math.isinf(deadline):  # nobody asked it to stop
+            end_process_in(_EXIT_SECONDS)
+        else:
+            end_process_in(max(deadline + END_SECONDS - time.monotonic(), _LEAST_EXIT_SECONDS))
         for signum in STOP_SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, signal.SIG_DFL)
+
+
+def _set_up_logging(options: argparse.Namespace) -> None:
+    set_up_logging(options.verbosity, options.log_fmt, options.log_config)
 
 
 def _fill_standard_descriptors() -> None:

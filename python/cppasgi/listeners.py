@@ -1,6 +1,7 @@
 """Binds what a server listens on, says so, and cleans up after it.
 
-Binding itself is native (`cppasgi._native.Server.bind_tcp` and its siblings).
+A bound socket accepts nothing yet: whoever serves takes it over (`cppasgi._native.Server.bind_fd`)
+and listens. With several worker processes the supervisor binds, and its workers inherit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import os
 import socket
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from cppasgi import _native
 from cppasgi.endpoints import (
@@ -26,40 +29,86 @@ from cppasgi.endpoints import (
 
 logger = logging.getLogger("cppasgi.server")
 
+ListenAddress: TypeAlias = "tuple[str, int] | str"
+"""(host, port) for TCP, else a path or what is known of a descriptor."""
+
 _FIRST_SYSTEMD_DESCRIPTOR = 3
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A bound socket; ``backlog`` 0 is the server's default."""
+
+    address: ListenAddress
+    socket: socket.socket
+    backlog: int = 0
+
+    def another(self) -> Listener:
+        """A socket of its own at the same address, or the same once more where that can't be.
+
+        The kernel spreads new connections over the sockets of a TCP address.
+
+        Raises:
+            OSError: it can't be bound.
+        """
+        if isinstance(self.address, tuple) and self.socket.getsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEPORT
+        ):
+            bound = _bind_tcp(self.socket.family, self.socket.getsockname(), shared=True)
+            return Listener(self.address, bound, self.backlog)
+        return Listener(self.address, self.socket.dup(), self.backlog)
 
 
 class Listeners:
     """The endpoints of one server, in the order of their descriptions.
 
     Attributes:
-        addresses: what is listened on once `bind()` returned: (host, port) for TCP with the real
-            port, a path for a Unix socket.
+        addresses: what is listened on once `open()` returned; for TCP with the real port.
     """
 
-    def __init__(self, descriptions: Sequence[str]) -> None:
+    def __init__(self, descriptions: Sequence[str], *, shared: bool = False) -> None:
         """Reads the descriptions; nothing is opened yet.
+
+        Args:
+            descriptions: of the endpoints.
+            shared: whether each TCP address will have several sockets (SO_REUSEPORT).
 
         Raises:
             EndpointError: one of them is wrong or not supported.
         """
         self._endpoints = [(text, parse_endpoint(text)) for text in sorted(descriptions)]
+        self._shared = shared
         self._unix_files: list[UnixSocketFile] = []
-        self.addresses: list[tuple[str, int] | str] = []
+        self.addresses: list[ListenAddress] = []
 
-    def bind(self, native: _native.Server) -> None:
+    def open(self) -> list[Listener]:
         """Reserves every address.
 
         Raises:
-            ListenError: one can't be had; those before it stay bound until the server closes.
+            ListenError: one can't be had; those before it are given up.
         """
+        listeners: list[Listener] = []
         for description, endpoint in self._endpoints:
             logger.info("Configuring endpoint %s", description)
             try:
-                self.addresses.append(self._bind_one(native, endpoint))
+                listeners.append(self._open_one(endpoint))
             except OSError as error:
+                for listener in listeners:
+                    listener.socket.close()
                 where = _where(endpoint)
                 raise ListenError(f"Couldn't listen on {where}: {_reason(error)}.") from error
+        self.addresses = [listener.address for listener in listeners]
+        return listeners
+
+    def bind(self, native: _native.Server) -> None:
+        """Opens them and hands them to the native server.
+
+        Raises:
+            ListenError: as `open`.
+        """
+        for listener in self.open():
+            with listener.socket:
+                native.bind_fd(listener.socket.fileno(), listener.backlog)
 
     def announce(self) -> None:
         """Logs each address. Differs from Daphne: those of Unix sockets too."""
@@ -76,28 +125,69 @@ class Listeners:
         for file in self._unix_files:
             file.remove()
 
-    def _bind_one(self, native: _native.Server, endpoint: Endpoint) -> tuple[str, int] | str:
+    def _open_one(self, endpoint: Endpoint) -> Listener:
         if isinstance(endpoint, TcpEndpoint):
-            host = _numeric(endpoint.interface)
-            return native.bind_tcp(host, endpoint.port, endpoint.backlog)
+            family, address = _resolve(endpoint)
+            if self._shared:
+                # Only who claims an address for itself is refused when somebody else has it.
+                claimed = _bind_tcp(family, address, shared=False)
+                address = claimed.getsockname()
+                claimed.close()
+            bound = _bind_tcp(family, address, shared=self._shared)
+            return Listener(bound.getsockname()[:2], bound, endpoint.backlog)
         if isinstance(endpoint, UnixEndpoint):
-            file = UnixSocketFile(endpoint.address)
-            file.remove_stale()
-            # Whoever may not connect must not have a chance to before a chmod: the mode is there
-            # from the start.
-            umask = os.umask(~endpoint.mode & 0o777)
-            try:
-                native.bind_unix(endpoint.address, endpoint.backlog)
-            finally:
-                os.umask(umask)
-            file.adopt()
-            self._unix_files.append(file)
-            return endpoint.address
+            return self._open_unix(endpoint)
         if isinstance(endpoint, SystemdEndpoint):
             fileno = systemd_descriptor(endpoint, os.environ, os.getpid())
         else:
             fileno = endpoint.fileno
-        return native.bind_fd(fileno) or f"file descriptor {fileno}"
+        given = socket.socket(fileno=os.dup(fileno))
+        if given.type != socket.SOCK_STREAM:
+            given.close()
+            raise OSError(errno.EPROTOTYPE, os.strerror(errno.EPROTOTYPE))
+        return Listener(_address_of(given) or f"file descriptor {fileno}", given)
+
+    def _open_unix(self, endpoint: UnixEndpoint) -> Listener:
+        file = UnixSocketFile(endpoint.address)
+        file.remove_stale()
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Whoever may not connect must not have a chance to before a chmod: the mode is there from
+        # the start.
+        umask = os.umask(~endpoint.mode & 0o777)
+        try:
+            bound.bind(endpoint.address)
+        except OSError as error:
+            bound.close()
+            if error.errno is None:  # Python's own, of a path that is too long
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
+            raise
+        finally:
+            os.umask(umask)
+        file.adopt()
+        self._unix_files.append(file)
+        return Listener(endpoint.address, bound, endpoint.backlog)
+
+
+class InheritedListeners:
+    """The same for a worker process, whose sockets its supervisor has bound and announced."""
+
+    def __init__(self, sockets: Sequence[tuple[int, int]]) -> None:
+        """Takes descriptors, each with its backlog."""
+        self._sockets = sockets
+        self.addresses: list[ListenAddress] = []
+
+    def bind(self, native: _native.Server) -> None:
+        """Hands the sockets to the native server."""
+        for fileno, backlog in self._sockets:
+            address = native.bind_fd(fileno, backlog)
+            os.close(fileno)
+            self.addresses.append(address or f"file descriptor {fileno}")
+
+    def announce(self) -> None:
+        """Says nothing."""
+
+    def remove_files(self) -> None:
+        """Leaves the files of Unix sockets to the supervisor."""
 
 
 def systemd_descriptor(endpoint: SystemdEndpoint, environ: Mapping[str, str], pid: int) -> int:
@@ -171,14 +261,37 @@ class UnixSocketFile:
         self._identity = None
 
 
-def _numeric(host: str) -> str:
+def _resolve(endpoint: TcpEndpoint) -> tuple[socket.AddressFamily, tuple[object, ...]]:
     """The address to bind: IPv4 comes first, as with Daphne, whatever the resolver prefers."""
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(endpoint.interface, endpoint.port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise OSError("not a host name") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    return str(found[0][4][0])
+    return found[0][0], found[0][4]
+
+
+def _bind_tcp(family: int, address: object, *, shared: bool) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:  # "::" takes IPv4 too
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind(address)  # type: ignore[arg-type]
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _address_of(bound: socket.socket) -> ListenAddress | None:
+    """Its address; None for an unnamed Unix socket."""
+    address = bound.getsockname()
+    if bound.family == socket.AF_UNIX:
+        return os.fsdecode(address) or None
+    return str(address[0]), int(address[1])
 
 
 def _where(endpoint: Endpoint) -> str:

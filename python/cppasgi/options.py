@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from cppasgi import _native
+from cppasgi.process_options import add_process_options
 from cppasgi.values import (
     access_log_format,
     field_name,
@@ -66,6 +67,7 @@ class OptionParser(argparse.ArgumentParser):
         )
         self._add_addresses()
         self._add_application()
+        add_process_options(self, self._serve)
         self._add_proxy()
         self._add_requests()
         self._add_connections()
@@ -130,7 +132,7 @@ class OptionParser(argparse.ArgumentParser):
         )
 
     def _add_application(self) -> None:
-        group = self.add_argument_group("application and process")
+        group = self.add_argument_group("application")
         self._serve(
             group, "--root-path", type=line, default="", help="root_path of every ASGI scope"
         )
@@ -147,24 +149,6 @@ class OptionParser(argparse.ArgumentParser):
             choices=("auto", "asyncio", "uvloop"),
             default="auto",
             help="event loop; auto is uvloop if it is installed",
-        )
-        self._serve(
-            group,
-            "--graceful-timeout",
-            type=seconds,
-            default=10,
-            metavar="SECONDS",
-            help="what responses in flight get when the server stops",
-        )
-
-        self._serve(
-            group,
-            "--application-close-timeout",
-            type=time_limit,
-            default=0,
-            metavar="SECONDS",
-            help="cancel application calls that go on so long after their response is complete or "
-            "their client has left; 0 is never",
         )
         self._serve(
             group,
@@ -356,7 +340,12 @@ class OptionParser(argparse.ArgumentParser):
             "--log-fmt",
             type=log_format,
             default="%(asctime)-15s %(levelname)-8s %(message)s",
-            help="format of log lines, as in Python's logging",
+            help="format of log lines, as in Python's logging, or json",
+        )
+        add(
+            "--log-config",
+            metavar="FILE",
+            help="file for Python's logging.config.dictConfig, JSON or TOML, instead of that",
         )
 
 

@@ -34,6 +34,7 @@ def findings(
     descriptions: list[str],
     access_log: str | None,
     loop: LoopName,
+    workers: int = 1,
 ) -> Iterator[Finding]:
     """Looks at everything that a start would need; the application is loaded first.
 
@@ -42,6 +43,7 @@ def findings(
         descriptions: of the endpoints.
         access_log: path of its file, ``-`` or None.
         loop: event loop that is asked for.
+        workers: number of processes that will run the application.
     """
     try:
         load_application()
@@ -55,7 +57,7 @@ def findings(
         loop_factory(loop)
     except ImportError as error:
         yield Finding(str(error))
-    yield from _django()
+    yield from _django(workers)
 
 
 def _endpoint(description: str) -> Iterator[Finding]:
@@ -72,22 +74,38 @@ def _is_writable(path: Path) -> bool:
     return os.access(path if path.exists() else path.parent, os.W_OK) and not path.is_dir()
 
 
-def _django() -> Iterator[Finding]:
-    """Settings of Django, if the application has loaded it."""
+def layers_in_memory() -> list[str]:
+    """The names of Channels' layers that reach their own process only."""
+    settings = _django_settings()
+    configured = getattr(settings, "CHANNEL_LAYERS", None) or {}
+    return [
+        name
+        for name, layer in configured.items()
+        if str(layer.get("BACKEND", "")).endswith(".InMemoryChannelLayer")
+    ]
+
+
+def _django_settings() -> Any:
+    """Settings of Django, if the application has loaded it; else None."""
     if "django.conf" not in sys.modules:
-        return
+        return None
     from django.conf import settings
 
-    if not settings.configured:
+    return settings if settings.configured else None
+
+
+def _django(workers: int) -> Iterator[Finding]:
+    settings = _django_settings()
+    if settings is None:
         return
     apps = set(settings.INSTALLED_APPS)
     if apps & {"channels", "cppasgi", "daphne"} and not getattr(settings, "ASGI_APPLICATION", None):
         yield Finding("The setting ASGI_APPLICATION is missing, which runserver needs")
     if getattr(settings, "CHANNEL_LAYERS", None):
-        yield from _channel_layers(settings.CHANNEL_LAYERS)
+        yield from _channel_layers(settings.CHANNEL_LAYERS, workers)
 
 
-def _channel_layers(configured: dict[str, Any]) -> Iterator[Finding]:
+def _channel_layers(configured: dict[str, Any], workers: int) -> Iterator[Finding]:
     try:
         from channels.layers import InMemoryChannelLayer, channel_layers
     except ImportError as error:
@@ -105,7 +123,7 @@ def _channel_layers(configured: dict[str, Any]) -> Iterator[Finding]:
         else:
             if isinstance(layer, InMemoryChannelLayer):
                 text = f'The channel layer "{name}" is in memory and reaches this process only'
-                yield Finding(text, is_warning=True)
+                yield Finding(text, is_warning=workers == 1)
 
 
 async def _round_trip(layer: Any) -> None:

@@ -6,39 +6,36 @@ Sockets, protocols and the calls of the application are native (`cppasgi._native
 from __future__ import annotations
 
 import asyncio
-import gc
-import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from cppasgi import _native
-from cppasgi.endpoints import ListenError, endpoint_descriptions
+from cppasgi.endpoints import endpoint_descriptions
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
-from cppasgi.listeners import Listeners
+from cppasgi.listeners import InheritedListeners, ListenAddress, Listeners
 from cppasgi.loops import LoopName, close_loop, loop_factory, thread_pool_size
 from cppasgi.native_options import native_options
+from cppasgi.serving import Serving, StopRequest
 from cppasgi.signals import StopSignals
 from cppasgi.strict import with_daphne_scopes
+from cppasgi.systemd import Notifier
+from cppasgi.worker import Worker
 
 if TYPE_CHECKING:
     from _typeshed import HasFileno
 
-logger = logging.getLogger("cppasgi.server")
-
 DeflateMode = Literal["off", "shared", "dedicated"]
 SlowReader = Literal["wait", "drop"]
 
-_CANCEL_SECONDS = 1.0
-"""What application calls get to end after they have been cancelled."""
-_REAPER_SECONDS = 1.0
-"""How often application calls are looked at that go on after their exchange; as Daphne."""
-_LEAST_LIFESPAN_SECONDS = 2.0
-"""What lifespan shutdown gets even when draining has used up the graceful time-out."""
-_WATCHDOG_SECONDS = 5.0
-"""After the graceful time-out: the steps above, and then the process ends whatever it does."""
+_CLOSE_SECONDS = 1.0
+"""What tasks of the application get that still run when the loop is closed."""
+_LEAST_CLOSE_SECONDS = 0.1
+"""The same when the graceful time-out is over."""
+END_SECONDS = 0.5
+"""After the graceful time-out: cancelled calls, lifespan shutdown and the process's end; then it
+ends whatever it does."""
 
 
 class Server:
@@ -95,6 +92,9 @@ class Server:
         ws_deflate_threshold: int = 256,
         ws_deflate_memory: int = 64 * 1024 * 1024,
         graceful_timeout: float = 10,
+        drain_delay: float = 0,
+        ws_drain_window: float = 1,
+        slow_callback: float = 1,
         application_close_timeout: float = 0,
         proxy_forwarded_address_header: str | None = None,
         proxy_forwarded_port_header: str | None = None,
@@ -104,6 +104,8 @@ class Server:
         signal_handlers: bool = True,
         verbosity: int = 1,
         ready_callable: Callable[[], object] | None = None,
+        worker: Worker | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         """Prepares a server; nothing is opened yet.
 
@@ -162,7 +164,14 @@ class Server:
             ws_deflate_threshold: bytes from which on a message is compressed.
             ws_deflate_memory: bytes that the streams of all connections together may take in
                 ``dedicated``; connections beyond it are ``shared``.
-            graceful_timeout: seconds that responses in flight get when the server stops.
+            graceful_timeout: seconds that responses in flight get when the server stops. Half a
+                second later the process of `run()` ends, whatever it does.
+            drain_delay: seconds from the request to stop until the server begins to: whoever
+                balances load has time to notice.
+            ws_drain_window: seconds over which a stopping server closes its WebSockets, lest all
+                clients return at once; at most half of the graceful time-out.
+            slow_callback: seconds for which the event loop may be blocked before its stack is
+                logged.
             application_close_timeout: seconds after which an application call is cancelled that
                 goes on after its response is complete or its client has left; 0, which is never.
                 Differs from Daphne, where it is 10.
@@ -177,6 +186,8 @@ class Server:
             signal_handlers: whether `run()` handles SIGINT and SIGTERM.
             verbosity: from 3 on, `run()` puts its loop in asyncio's debug mode.
             ready_callable: called once connections are accepted.
+            worker: this process as one of a supervisor's, which has the sockets.
+            notifier: tells systemd how the server is doing.
 
         Raises:
             TypeError: the application is not callable.
@@ -223,6 +234,9 @@ class Server:
         self.ws_deflate_threshold = ws_deflate_threshold
         self.ws_deflate_memory = ws_deflate_memory
         self.graceful_timeout = graceful_timeout
+        self.drain_delay = drain_delay
+        self.ws_drain_window = ws_drain_window
+        self.slow_callback = slow_callback
         self.application_close_timeout = application_close_timeout
         self.proxy_forwarded_address_header = proxy_forwarded_address_header
         self.proxy_forwarded_port_header = proxy_forwarded_port_header
@@ -235,14 +249,22 @@ class Server:
         self._make_loop = loop_factory(loop)
         self._thread_pool_size = thread_pool_size()
         self._lifespan = Lifespan(application, "off" if daphne_strict else lifespan)
-        self._listeners = Listeners(self.endpoints)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._owns_process = False
+        self.notifier = notifier
+        self._worker = worker
+        self._listeners: Listeners | InheritedListeners = (
+            Listeners(self.endpoints) if worker is None else InheritedListeners(worker.sockets)
+        )
+        self._native: _native.Server | None = None
+        self._runs_loop = False
         self._accepting = False
         self._start_over = asyncio.Event()
-        self._stop_wanted = asyncio.Event()
-        self._stop_requested = False
-        self._stop_deadline = float("inf")
+        self._stop = StopRequest(self)
+        self._signals = StopSignals(
+            lambda restarts: self._stop.make(restarts=restarts),
+            self._listeners.remove_files,
+            drain_delay + graceful_timeout + END_SECONDS,
+            is_worker=worker is not None,
+        )
 
     def run(self) -> None:
         """Serves on a new event loop until a signal or `shutdown()`, and closes the loop.
@@ -261,7 +283,7 @@ class Server:
         if self._thread_pool_size is not None:
             loop.set_default_executor(ThreadPoolExecutor(self._thread_pool_size, "asgi"))
         asyncio.set_event_loop(loop)
-        self._owns_process = threading.current_thread() is threading.main_thread()
+        self._runs_loop = True
         exit_request: SystemExit | None = None
         try:
             serving = loop.create_task(self.serve(signal_handlers=self.signal_handlers))
@@ -275,7 +297,9 @@ class Server:
                         exit_request = error
                     self.shutdown()
         finally:
-            close_loop(loop, _CANCEL_SECONDS)
+            left = self._stop.seconds_left() + END_SECONDS / 2
+            close_loop(loop, max(min(left, _CLOSE_SECONDS), _LEAST_CLOSE_SECONDS))
+            self._signals.disarm()
         if exit_request is not None:
             raise exit_request
 
@@ -291,24 +315,27 @@ class Server:
             ListenError: an address can't be listened on.
             LifespanError: the application failed at start-up or shutdown.
         """
-        if self._loop is not None:
+        if self._native is not None:
             raise RuntimeError("A Server serves only once")
-        self._loop = asyncio.get_running_loop()
-        if self._stop_requested:
-            self._stop_wanted.set()
-        signals = StopSignals(
-            self.shutdown, self._listeners.remove_files, self.graceful_timeout + _WATCHDOG_SECONDS
-        )
+        loop = asyncio.get_running_loop()
+        self._stop.attach(loop)
         if signal_handlers:
-            signals.install()
+            self._signals.install()
         application = self.application
         if self.daphne_strict:
             application = with_daphne_scopes(application)
         try:
-            await self._serve(_native.Server(application, self._loop, native_options(self)))
+            native = self._native = _native.Server(application, loop, native_options(self))
+            serving = Serving(
+                self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
+            )
+            in_main_thread = threading.current_thread() is threading.main_thread()
+            await serving.run(owns_process=self._runs_loop and in_main_thread)
         finally:
             self._start_over.set()
-            signals.restore()
+            self._signals.restore()
+            if not self._runs_loop:
+                self._signals.disarm()
 
     async def started(self) -> None:
         """Waits until connections are accepted; for the loop that serves.
@@ -326,14 +353,10 @@ class Server:
         Responses in flight get ``graceful_timeout`` seconds, then their application calls are
         cancelled and what is left is dropped.
         """
-        if not self._stop_requested:
-            self._stop_requested = True
-            self._stop_deadline = time.monotonic() + self.graceful_timeout
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stop_wanted.set)
+        self._stop.make(restarts=False)
 
     @property
-    def addresses(self) -> list[tuple[str, int] | str]:
+    def addresses(self) -> list[ListenAddress]:
         """What is listened on, (host, port) for TCP and a path for a Unix socket.
 
         Real ports even where port 0 was asked for. Filled in once `started()` returns.
@@ -343,83 +366,22 @@ class Server:
     @property
     def stop_deadline(self) -> float:
         """When the graceful time-out ends on ``time.monotonic()``'s clock; infinite before."""
-        return self._stop_deadline
+        return self._stop.deadline
 
-    async def _serve(self, native: _native.Server) -> None:
-        try:
-            self._listeners.bind(native)
-            if not await self._start_application():
-                return
-            try:
-                native.start(self._lifespan.state)
-            except OSError as error:
-                raise ListenError(f"Couldn't listen: {error}") from error
-            self._announce()
-            reaper = asyncio.ensure_future(self._cancel_overdue(native))
-            try:
-                await self._stop_wanted.wait()
-                await self._drain(native, self._stop_deadline - time.monotonic())
-            except asyncio.CancelledError:
-                await self._drain(native, 0)
-                raise
-            finally:
-                reaper.cancel()
-        finally:
-            native.close()
-            self._listeners.remove_files()
-            left = self.graceful_timeout
-            if self._stop_requested:
-                left = self._stop_deadline - time.monotonic()
-            await self._lifespan.shutdown(max(left, _LEAST_LIFESPAN_SECONDS))
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return 0 if self._native is None else self._native.connections
 
-    async def _start_application(self) -> bool:
-        """Runs lifespan start-up; returns False when the server was stopped meanwhile."""
-        starting = asyncio.ensure_future(self._lifespan.startup())
-        stopping = asyncio.ensure_future(self._stop_wanted.wait())
-        try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                return False
-            starting.result()
-        finally:
-            starting.cancel()
-            stopping.cancel()
-        if self._owns_process:
-            # What exists now lives as long as the process: spare every later collection.
-            gc.collect()
-            gc.freeze()
-        return True
+    @property
+    def running_applications(self) -> int:
+        """Application calls that have not returned."""
+        return 0 if self._native is None else self._native.running_applications
 
-    def _announce(self) -> None:
-        self._listeners.announce()
+    def _on_accepting(self) -> None:
         self._accepting = True
         self._start_over.set()
         if self.ready_callable is not None:
             self.ready_callable()
-
-    async def _cancel_overdue(self, native: _native.Server) -> None:
-        timeout = self.application_close_timeout
-        while timeout > 0:
-            await asyncio.sleep(min(timeout, _REAPER_SECONDS))
-            for task in native.overdue_applications(timeout):
-                logger.warning(
-                    "Application instance %r took too long to shut down and was killed.", task
-                )
-                task.cancel()
-
-    async def _drain(self, native: _native.Server, timeout: float) -> None:
-        drained = asyncio.Event()
-        native.drain(drained.set)
-        killed = 0
-        if not await _is_set_within(drained, timeout):
-            killed = native.cancel_applications()
-            await _is_set_within(drained, _CANCEL_SECONDS)
-        logger.info("Killed %d pending application instances", killed)
-
-
-async def _is_set_within(event: asyncio.Event, timeout: float) -> bool:
-    try:
-        await asyncio.wait_for(event.wait(), max(timeout, 0))
-    except asyncio.TimeoutError:
-        return event.is_set()
-    return True
+        if self._worker is not None:
+            self._worker.report_ready()

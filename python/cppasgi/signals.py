@@ -1,35 +1,29 @@
-"""SIGINT and SIGTERM as requests to stop, and the watchdog that makes every stop end."""
+"""Signals of a serving process, and the deadline that makes every stop end.
+
+The deadline is native (`cppasgi._native.guard_stop`): neither a blocked event loop nor code that
+holds the interpreter keeps the process alive beyond it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
+from cppasgi import _native
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def arm_watchdog(seconds: float) -> None:
-    """Ends the process with status 1 in ``seconds``, with every thread's stack on stderr.
-
-    It runs in C without the GIL, so neither a blocked event loop nor a stuck thread stops it, and
-    it stays in force while the interpreter shuts down. Arming again replaces the deadline.
-    """
-    faulthandler.dump_traceback_later(max(seconds, 0.001), exit=True, file=2)
-
-
-def disarm_watchdog() -> None:
-    """Takes the deadline back."""
-    faulthandler.cancel_dump_traceback_later()
+STACKS_SIGNAL = signal.SIGUSR2
 
 
 class StopSignals:
-    """Handles SIGINT and SIGTERM while a server runs in the main thread.
+    """Handles SIGINT and SIGTERM, and SIGHUP in a worker, while a server runs in the main thread.
 
-    The first signal calls ``stop`` and arms the watchdog; a second one ends the process at once
+    The first signal calls ``stop`` and starts the countdown; a second one ends the process at once
     with status 128 + its number. Plain ``signal.signal`` handlers, because they also run while
     Python code blocks the event loop.
 
@@ -38,18 +32,26 @@ class StopSignals:
     """
 
     def __init__(
-        self, stop: Callable[[], None], abandon: Callable[[], None], deadline: float
+        self,
+        stop: Callable[[bool], None],
+        abandon: Callable[[], None],
+        seconds: float,
+        *,
+        is_worker: bool = False,
     ) -> None:
         """Prepares the handlers without installing them.
 
         Args:
-            stop: asks the server to stop; called from a signal handler.
+            stop: asks the server to stop, or to make room for its successor (True); called from a
+                signal handler.
             abandon: last clean-up before the process ends at a second signal; must not block.
-            deadline: seconds from the first signal to the end of the process, come what may.
+            seconds: from the first signal to the end of the process, come what may.
+            is_worker: whether SIGHUP, too, is a signal to stop: there is a successor.
         """
         self._stop = stop
         self._abandon = abandon
-        self._deadline = deadline
+        self._seconds = seconds
+        self._signals = (*STOP_SIGNALS, signal.SIGHUP) if is_worker else STOP_SIGNALS
         self._previous: dict[signal.Signals, object] = {}
         self._received = False
 
@@ -57,26 +59,55 @@ class StopSignals:
         """Takes the signals over; does nothing in another thread than the main one."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for signum in STOP_SIGNALS:
+        for signum in self._signals:
             previous = signal.getsignal(signum)
             if signum == signal.SIGINT and previous is signal.SIG_IGN:
                 continue
             self._previous[signum] = previous
             signal.signal(signum, self._on_signal)
+        _native.guard_stop(list(self._previous), self._seconds, STACKS_SIGNAL)
 
     def restore(self) -> None:
-        """Puts back the former handlers and disarms the watchdog."""
+        """Puts back the former handlers; a deadline stays."""
         for signum, previous in self._previous.items():
             # None is a handler that was not installed from Python and can't be put back.
             signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
         self._previous.clear()
+
+    def disarm(self) -> None:
+        """Takes the deadline back, if a signal has set one."""
         if self._received:
-            disarm_watchdog()
+            _native.keep_process()
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self._received:
+        if self._received and signum != signal.SIGHUP:
             self._abandon()
             os._exit(128 + signum)
         self._received = True
-        arm_watchdog(self._deadline)
-        self._stop()
+        self._stop(signum == signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def handled(signum: signal.Signals, function: Callable[[], object]) -> Iterator[None]:
+    """Calls ``function`` at a signal while the body runs. Elsewhere than in the main thread never.
+
+    Afterwards the signal does nothing: the process is about to end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signum, lambda _signum, _frame: function())
+    try:
+        yield
+    finally:
+        signal.signal(signum, signal.SIG_IGN)
+
+
+def write_stacks_on_signal(report: Callable[[], object]) -> None:
+    """Has SIGUSR2 write the stack of every thread to standard error, then call ``report``.
+
+    The stacks come even while Python is stuck in C code, ``report`` once it runs again. The
+    deadline of a stop uses it too, so this stays until the process ends. Main thread only.
+    """
+    signal.signal(STACKS_SIGNAL, lambda _signum, _frame: report())
+    faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True, chain=True)

@@ -9,8 +9,12 @@ import argparse
 import ipaddress
 import logging
 import math
+import os
 import re
 from collections.abc import Callable
+
+from cppasgi.endpoints import build_endpoint_description_strings
+from cppasgi.log_setup import JSON_FORMAT
 
 _MOST = 2**31 - 1
 _MOST_SECONDS = 10**9
@@ -65,13 +69,31 @@ def access_log_format(text: str) -> str:
 
 
 def log_format(text: str) -> str:
-    """A format of Python's logging, in % style."""
+    """A format of Python's logging, in % style, or ``json``."""
+    if text == JSON_FORMAT:
+        return text
     record = logging.LogRecord("cppasgi", logging.INFO, "", 0, "", (), None)
     try:
         logging.Formatter(text).format(record)
     except (ValueError, KeyError, TypeError) as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a log format: {error}") from None
     return text
+
+
+def workers(text: str) -> int:
+    """A number of processes; ``auto`` is that of the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if text == "auto" else _integer(text, 1, 1024)
+
+
+def address(text: str) -> str:
+    """``HOST:PORT`` or ``unix:PATH``, as the description of an endpoint (`cppasgi.endpoints`)."""
+    kind, _, path = line(text).partition(":")
+    if kind == "unix" and path:
+        return build_endpoint_description_strings(unix_socket=path)[0]
+    host, colon, number_of_port = text.rpartition(":")
+    if not colon or not host:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither HOST:PORT nor unix:PATH")
+    return build_endpoint_description_strings(host, port(number_of_port))[0]
 
 
 def number(least: int, most: int = _MOST) -> Callable[[str], int]:

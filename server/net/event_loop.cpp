@@ -47,6 +47,8 @@ std::chrono::milliseconds EventLoop::now() const {
   return std::chrono::milliseconds(uv_now(loop_.get()));
 }
 
+void EventLoop::update_time() { uv_update_time(loop_.get()); }
+
 struct Timer::State {
   uv_timer_t handle{};
   std::function<void()> on_fire;

@@ -43,8 +43,9 @@ class EventLoop {
   }
   void set_on_touched(std::function<void()> on_touched) { on_touched_ = std::move(on_touched); }
 
-  // Milliseconds of a steady clock, read when libuv last ran.
+  // Milliseconds of a steady clock, read when libuv last ran or in update_time().
   std::chrono::milliseconds now() const;
+  void update_time();
 
   // For the streams of this loop.
   uv_loop_s* raw() { return loop_.get(); }

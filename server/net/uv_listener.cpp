@@ -136,6 +136,19 @@ void UvListener::listen(int backlog, OnAccept on_accept) {
   state_->loop->touch();
 }
 
+// Not with uv_accept, which takes the one connection that libuv has accepted by itself.
+void UvListener::accept_waiting() {
+  uv_os_fd_t listener = -1;
+  uv_fileno(&state_->handle, &listener);
+  while (state_->on_accept) {
+    const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == ECONNABORTED || errno == EINTR)) continue;
+    if (fd < 0) return;
+    auto stream = UvStream::adopt(*state_->loop, fd, state_->family, state_->local);
+    if (stream != nullptr) state_->on_accept(std::move(stream));
+  }
+}
+
 namespace {
 
 void on_connection(uv_stream_t* listener, int status) noexcept {

@@ -31,6 +31,8 @@ class UvListener {
   Address address() const;
   // Starts accepting; throws std::system_error.
   void listen(int backlog, OnAccept on_accept);
+  // Accepts at once whoever waits already.
+  void accept_waiting();
 
   struct State;
 

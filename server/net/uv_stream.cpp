@@ -63,20 +63,33 @@ void begin_shutdown(UvStream::State& state) {
 
 }  // namespace
 
+UvStream::UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<const Address> local)
+    : loop_(loop), state_(new State), local_(std::move(local)) {
+  state_->loop = &loop;
+  if (family == Address::Family::Tcp) {
+    uv_tcp_init(loop.raw(), &state_->tcp);
+  } else {
+    uv_pipe_init(loop.raw(), &state_->pipe, 0);
+  }
+  state_->handle.data = state_;
+}
+
 std::unique_ptr<UvStream> UvStream::accept(EventLoop& loop, uv_stream_s* listener,
                                            Address::Family family,
                                            std::shared_ptr<const Address> local) {
-  auto* state = new State;
-  state->loop = &loop;
-  if (family == Address::Family::Tcp) {
-    uv_tcp_init(loop.raw(), &state->tcp);
-  } else {
-    uv_pipe_init(loop.raw(), &state->pipe, 0);
-  }
-  state->handle.data = state;
-  std::unique_ptr<UvStream> stream(new UvStream(loop, state, std::move(local)));
-  if (uv_accept(listener, &state->stream) != 0) return nullptr;
+  std::unique_ptr<UvStream> stream(new UvStream(loop, family, std::move(local)));
+  if (uv_accept(listener, &stream->state_->stream) != 0) return nullptr;
   return stream;
+}
+
+std::unique_ptr<UvStream> UvStream::adopt(EventLoop& loop, int fd, Address::Family family,
+                                          std::shared_ptr<const Address> local) {
+  std::unique_ptr<UvStream> stream(new UvStream(loop, family, std::move(local)));
+  const int status = family == Address::Family::Tcp ? uv_tcp_open(&stream->state_->tcp, fd)
+                                                    : uv_pipe_open(&stream->state_->pipe, fd);
+  if (status == 0) return stream;
+  close(fd);
+  return nullptr;
 }
 
 UvStream::~UvStream() {

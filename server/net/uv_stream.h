@@ -21,6 +21,10 @@ class UvStream final : public Stream {
   static std::unique_ptr<UvStream> accept(EventLoop& loop, uv_stream_s* listener,
                                           Address::Family family,
                                           std::shared_ptr<const Address> local);
+  // The same with a connected, non-blocking socket, which it owns from then on. Null if libuv
+  // doesn't take it; then it is closed.
+  static std::unique_ptr<UvStream> adopt(EventLoop& loop, int fd, Address::Family family,
+                                         std::shared_ptr<const Address> local);
   ~UvStream() override;
 
   void start_reading(StreamObserver& observer) override;
@@ -39,8 +43,7 @@ class UvStream final : public Stream {
  private:
   void queue(std::string bytes);
 
-  UvStream(EventLoop& loop, State* state, std::shared_ptr<const Address> local)
-      : loop_(loop), state_(state), local_(std::move(local)) {}
+  UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<const Address> local);
 
   EventLoop& loop_;
   State* state_;  // freed by libuv's close callback

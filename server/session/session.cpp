@@ -340,10 +340,14 @@ void Session::finish_sending() {
   stream_->shutdown();
 }
 
+bool Session::has_open_websocket() const {
+  return phase_ == Phase::WebSocket && websocket_->is_open();
+}
+
 void Session::drain() {
   switch (phase_) {
     case Phase::Idle:
-      if (requests_ != 0) {
+      if (requests_ != 0 && host_.departure == Departure::Stop) {
         close_after_flush();
       } else {
         since_ = host_.now();

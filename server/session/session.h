@@ -32,9 +32,10 @@ class Session final : private net::StreamObserver {
 
   // --- by the server ---
 
-  void flush();   // writes what is to be sent
-  void resume();  // takes the input that waited
-  void drain();   // ends after what is in progress
+  void flush();                     // writes what is to be sent
+  void resume();                    // takes the input that waited
+  void drain();                     // ends after what is in progress
+  bool has_open_websocket() const;  // drain() starts its closing handshake
   void cut();     // drops the connection now; whoever is in the middle of something hears of it
   void refuse();  // 503 instead of any request: there are too many connections
   std::chrono::milliseconds next_deadline() const;  // max(): none

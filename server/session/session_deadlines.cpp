@@ -10,10 +10,15 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// How long a client may take to read a last response and close, and a fresh connection to send its
-// request while draining.
+// How long a client may take to read a last response and close, and a connection without a request
+// to send one while draining: before a restart longer, as it costs nobody anything.
 constexpr milliseconds kLingerTime{2'000};
-constexpr milliseconds kDrainGrace{1'000};
+constexpr milliseconds kStopGrace{1'000};
+constexpr milliseconds kRestartGrace{5'000};
+
+milliseconds drain_grace(Departure departure) {
+  return departure == Departure::Restart ? kRestartGrace : kStopGrace;
+}
 
 }  // namespace
 
@@ -40,10 +45,11 @@ milliseconds Session::phase_deadline() const {
   const Timeouts& timeouts = host_.options.timeouts;
   switch (phase_) {
     case Phase::Idle:
-      if (host_.draining()) return since_ + kDrainGrace;
+      if (host_.departure) return since_ + drain_grace(*host_.departure);
       return deadline_after(since_, requests_ == 0 ? timeouts.request_head : timeouts.keep_alive);
     case Phase::Head:
-      return deadline_after(since_, host_.draining() ? kDrainGrace : timeouts.request_head);
+      return deadline_after(
+          since_, host_.departure ? drain_grace(*host_.departure) : timeouts.request_head);
     case Phase::Exchange:
       if (client_owes_content()) return deadline_after(since_, timeouts.request_content);
       if (http_.response_started() || !(request_complete_ || http_.expects_continue())) break;

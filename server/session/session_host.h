@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "server/application.h"
 #include "server/base/slot_table.h"
@@ -39,7 +40,8 @@ class SessionHost {
   websocket::DeflatePool deflate;
   SlotTable<HttpResponder> exchanges;
   SlotTable<WebSocketResponder> websockets;
-  bool doubted_proxy = false;  // the log has it that an untrusted peer names clients
+  std::optional<Departure> departure;  // set once the server drains
+  bool doubted_proxy = false;          // the log has it that an untrusted peer names clients
 
   // Once per batch and session, however often called.
   virtual void flush_later(Session& session) = 0;   // it has bytes to write
@@ -50,7 +52,7 @@ class SessionHost {
   virtual void expect_deadline(std::chrono::milliseconds time) = 0;
   virtual std::chrono::milliseconds now() const = 0;
   virtual http1::DefaultFields default_fields() = 0;
-  virtual bool draining() const = 0;
+  bool draining() const { return departure.has_value(); }
 
  protected:
   ~SessionHost() = default;

@@ -242,7 +242,12 @@ void WebSocketSession::fail() {
 }
 
 void WebSocketSession::drain() {
-  if (state_ == State::Open) close(1001, "Server is shutting down");
+  if (state_ != State::Open) return;
+  if (session_.host().departure == Departure::Restart) {
+    close(1012, "Server is restarting");
+  } else {
+    close(1001, "Server is shutting down");
+  }
 }
 
 void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason) {

@@ -28,13 +28,14 @@ class ServerProcess:
         folder: Path,
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
+        cwd: Path = HERE,
     ) -> None:
         self._stdout = folder / "stdout"
         self._stderr = folder / "stderr"
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [*command, *args, app],
-                cwd=HERE,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

@@ -45,6 +45,19 @@ FLAGS = [
     Flag("--loop", "asyncio", "asyncio", ("twisted", "")),
     times("--graceful-timeout"),
     times("--application-close-timeout", "-1", "1e10"),
+    times("--drain-delay"),
+    times("--ws-drain-window"),
+    Flag("--workers", "3", 3, ("0", "-1", "many", "1025", "")),
+    numbers("--max-requests"),
+    times("--worker-lifetime", "-1", "1e10"),
+    numbers("--worker-max-rss"),
+    times("--slow-callback", "-1", "1e10"),
+    Flag(
+        "--metrics",
+        "[::1]:9100",
+        r"tcp:port=9100:interface=\:\:1",
+        ("9100", ":9100", "localhost:", "localhost:http", "unix:", ""),
+    ),
     Flag(
         "--forwarded-allow-ips",
         "10.0.0.1/8, ::1,unix,*",
@@ -90,9 +103,10 @@ FLAGS = [
         "%(h)s %({X-Request-ID}i)s",
         ("", "apache", "%(z)s", "%h", "%(h)s %({a b}i)s", "%(h)s\n"),
     ),
+    Flag("--log-config", "/no/such/file", "/no/such/file"),
     Flag("--log-fmt", "%(message)s", "%(message)s", ("%(asctime", "%(nope)s", "%(msecs)q")),
 ]
-SWITCHES = ["--check", "--daphne-strict", "--proxy-headers", "--no-server-name"]
+SWITCHES = ["--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
 CONFIGURABLE = [flag for flag in FLAGS if flag.name != "--config"]

@@ -172,8 +172,9 @@ def test_deadline_wins_over_what_cannot_be_cancelled(
         time.sleep(0.1)
         begun = time.monotonic()
         assert process.stop() == 1
-        assert 0.4 < time.monotonic() - begun < 8
-    assert "Timeout (" in process.log()  # The stacks of all threads say what was stuck.
+        assert 0.9 < time.monotonic() - begun < 2.5
+    assert "not stopped in time" in process.log()
+    assert re.search("apps/stuck.py|concurrent/futures/thread.py", process.log())  # what was stuck
 
 
 def test_thread_that_an_application_left_does_not_hold_the_process(server: StartServer) -> None:

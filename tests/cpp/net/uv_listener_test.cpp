@@ -110,6 +110,26 @@ TEST_CASE("UvListener: nothing is accepted before listen", "[net][listener]") {
   CHECK_FALSE(SocketClient(listener->address()).connected());
 }
 
+TEST_CASE("UvListener: who waits can be accepted at once", "[net][listener]") {
+  EventLoop loop;
+  const auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
+  std::vector<std::unique_ptr<Stream>> streams;
+  listener->accept_waiting();  // doesn't listen yet
+  listener->listen(8,
+                   [&](std::unique_ptr<Stream> stream) { streams.push_back(std::move(stream)); });
+  listener->accept_waiting();
+  CHECK(streams.empty());
+  SocketClient first(listener->address());
+  SocketClient second(listener->address());
+  listener->accept_waiting();
+  REQUIRE(streams.size() == 2);
+  OutputBuffer buffer;
+  buffer.append("welcome");
+  streams[1]->write(buffer);
+  CHECK(second.read_bytes(7) == "welcome");
+  CHECK(streams[0]->local() == listener->address());
+}
+
 TEST_CASE("UvListener: a taken port throws at bind", "[net][listener]") {
   EventLoop loop;
   const auto first = UvListener::bind_tcp(loop, "127.0.0.1", 0);

@@ -2,6 +2,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "net/net_fixture.h"
 #include "server/server.h"
@@ -60,6 +62,47 @@ TEST_CASE("Server: drain ends idle connections, lets requests finish and closes 
   });
   CHECK(test.application.http[1]->disconnects == 0);
   CHECK(test.application.websockets.at(0)->close_code == 1001);
+}
+
+TEST_CASE("Server: draining closes WebSockets one after another, over the window",
+          "[server][drain]") {
+  TestServer test;
+  test.application.on_websocket = open_websocket;
+  test.run([&] {
+    std::vector<std::unique_ptr<SocketClient>> clients;
+    for (int i = 0; i < 4; ++i) {
+      clients.push_back(std::make_unique<SocketClient>(test.address));
+      clients.back()->send(opening_handshake());
+      CHECK(clients.back()->read_until("\r\n\r\n") == accepted());
+      clients.back()->take();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const auto begun = std::chrono::steady_clock::now();
+    test.in_loop([&] { test.server.drain(Departure::Restart, std::chrono::milliseconds(400)); });
+    const std::string going = server_frame(8, close_payload(1012, "Server is restarting"));
+    for (int i = 0; i < 4; ++i) {
+      CHECK(clients[static_cast<std::size_t>(i)]->read_bytes(going.size()) == going);
+      const auto over = std::chrono::steady_clock::now() - begun;
+      CHECK(over >= std::chrono::milliseconds(100 * i - 20));
+      CHECK(over < std::chrono::milliseconds(100 * i + 1000));
+    }
+    clients.clear();
+    CHECK(test.wait_for([&] { return test.server.connections() == 0; }));
+  });
+}
+
+TEST_CASE("Server: draining serves who has connected but wasn't accepted yet", "[server][drain]") {
+  TestServer test;
+  test.application.on_http = [](HttpCall& call) { call.answer("late"); };
+  test.run([&] {
+    std::unique_ptr<SocketClient> late;
+    test.in_loop([&] {
+      late = std::make_unique<SocketClient>(test.address);
+      late->send(kGet);
+      test.server.drain();
+    });
+    CHECK(late->read_all().ends_with("connection: close\r\n\r\nlate"));
+  });
 }
 
 TEST_CASE("Server: draining doesn't wait for connections that never sent a request",

@@ -117,6 +117,28 @@ TEST_CASE("Session: drain ends idle connections at once and others after their r
   for (const auto& call : application.http) CHECK(call->disconnects == 0);
 }
 
+TEST_CASE("Session: before a restart an idle connection gets a moment for one more request",
+          "[session][drain]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(kGet);
+  answer(*application.http.at(0));
+  host.finish_batch();
+  wire->take();
+  host.drain(Departure::Restart);
+  host.pass(4'999ms);
+  CHECK_FALSE(wire->closed);
+  SECTION("used") {
+    wire->send(kGet);
+    answer(*application.http.at(1));
+    host.finish_batch();
+    CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+  }
+  SECTION("unused") { host.pass(1ms); }
+  CHECK(wire->closed);
+}
+
 TEST_CASE("Session: cut drops the connection, and the exchange hears of it once",
           "[session][cut]") {
   TestApplication application;

@@ -321,6 +321,19 @@ TEST_CASE("WebSocketSession: a peer that leaves gives 1006, once, in every state
   CHECK(host.sessions() == 0);
 }
 
+TEST_CASE("WebSocketSession: a restart closes with 1012", "[session][websocket][drain]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(opening_handshake());
+  accept(*application.websockets.at(0));
+  host.finish_batch();
+  CHECK(host.session().has_open_websocket());
+  host.drain(Departure::Restart);
+  CHECK_FALSE(host.session().has_open_websocket());
+  CHECK(wire->take() == accepted() + server_frame(8, close_payload(1012, "Server is restarting")));
+}
+
 TEST_CASE("WebSocketSession: draining closes with 1001", "[session][websocket][drain]") {
   TestApplication application;
   FakeHost host(application);

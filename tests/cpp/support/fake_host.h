@@ -83,8 +83,8 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
     finish_batch();
   }
 
-  void drain() {
-    draining_ = true;
+  void drain(Departure reason = Departure::Stop) {
+    departure = reason;
     for (const auto& session : sessions_) session->drain();
     finish_batch();
   }
@@ -117,7 +117,6 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   }
   std::chrono::milliseconds now() const override { return now_; }
   http1::DefaultFields default_fields() override { return {}; }
-  bool draining() const override { return draining_; }
 
  private:
   std::vector<std::unique_ptr<session::Session>> sessions_;
@@ -126,7 +125,6 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   std::vector<session::Session*> over_;
   std::chrono::milliseconds now_{1'000'000};
   std::chrono::milliseconds announced_ = std::chrono::milliseconds::max();
-  bool draining_ = false;
 };
 
 }  // namespace cppasgi::test

@@ -1,0 +1,89 @@
+"""The flags about processes: how many, how long they live, how they stop, what tells of them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, _ActionsContainer
+from typing import Protocol
+
+from cppasgi.values import address, number, seconds, time_limit, workers
+
+
+class _Serve(Protocol):
+    def __call__(self, group: _ActionsContainer, *names: str, **settings: object) -> None:
+        """Adds a flag that is a keyword of `Server`."""
+
+
+def add_process_options(parser: ArgumentParser, serve: _Serve) -> None:
+    """Adds the groups "stopping" and "processes"."""
+    _add_stopping(parser, serve)
+    group = parser.add_argument_group("processes")
+    add = group.add_argument
+    add(
+        "--workers",
+        type=workers,
+        default=1,
+        metavar="N",
+        help="worker processes, or auto for one per core (default: 1)",
+    )
+    add(
+        "--max-requests",
+        type=number(0),
+        default=0,
+        metavar="N",
+        help="replace a worker after so many requests and WebSockets, give or take a tenth",
+    )
+    add(
+        "--worker-lifetime",
+        type=time_limit,
+        default=0,
+        metavar="SECONDS",
+        help="replace a worker after so long, give or take a tenth",
+    )
+    add(
+        "--worker-max-rss",
+        type=number(0),
+        default=0,
+        metavar="MIB",
+        help="replace a worker that takes more resident memory",
+    )
+    add("--reload", action="store_true", help="replace the workers when Python files change")
+    add(
+        "--metrics",
+        type=address,
+        metavar="ADDRESS",
+        help="serve /metrics, /status, /healthz and /readyz at HOST:PORT or unix:PATH",
+    )
+    serve(
+        group,
+        "--slow-callback",
+        type=time_limit,
+        default=1,
+        metavar="SECONDS",
+        help="log the stack when the event loop is blocked for so long; 0 is never",
+    )
+
+
+def _add_stopping(parser: ArgumentParser, serve: _Serve) -> None:
+    group = parser.add_argument_group("stopping")
+
+    def time(name: str, default: float, text: str) -> None:
+        serve(group, name, type=seconds, default=default, metavar="SECONDS", help=text)
+
+    time("--graceful-timeout", 10, "what responses in flight get when the server stops")
+    time("--drain-delay", 0, "go on serving so long before a stop begins, for load balancers")
+    time("--ws-drain-window", 1, "spread the closing of WebSockets over so long")
+    serve(
+        group,
+        "--application-close-timeout",
+        type=time_limit,
+        default=0,
+        metavar="SECONDS",
+        help="cancel application calls that go on so long after their response is complete or "
+        "their client has left; 0 is never",
+    )
+
+
+def is_supervised(options: Namespace) -> bool:
+    """Whether flags ask for a supervisor with workers instead of a single process."""
+    wanted = ("max_requests", "worker_lifetime", "worker_max_rss", "reload", "metrics")
+    return options.workers > 1 or any(getattr(options, name) for name in wanted)

@@ -1,0 +1,342 @@
+"""Keeps worker processes alive, replaces them without a lost request, and stops them.
+
+It binds the addresses and imports no application. Signals: SIGTERM and SIGINT stop, SIGHUP replaces
+the workers one by one, SIGUSR1 has log files opened again, SIGUSR2 has the workers write down what
+they are doing, SIGTTIN and SIGTTOU add and take away a worker (docs/design/0007-processes.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from cppasgi.listeners import Listener, Listeners
+from cppasgi.recycling import WorkerLimits
+from cppasgi.reload import watch_files
+from cppasgi.systemd import Notifier
+from cppasgi.worker_process import WorkerProcess, how_it_ended
+
+logger = logging.getLogger("cppasgi.supervisor")
+
+_KILL_SECONDS = 0.9
+"""After the graceful time-out; by then a worker has ended itself if it could."""
+_LONG_LIFE_SECONDS = 10.0
+"""A worker that ends after less counts as one that can't live: restarts then come more slowly."""
+_MOST_BACK_OFF_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
+"""Between two looks at what the workers have reached."""
+
+
+class Slot:
+    """One place for a worker: its sockets, and the process that serves on them now.
+
+    Attributes:
+        number: from 1 on.
+        listeners: bound sockets, which every process of this place inherits: what waits in their
+            queues outlives it.
+        worker: the process that counts; None when it could not be started.
+        failures: how many in a row did not live long.
+        changing: held by whoever replaces the process.
+    """
+
+    def __init__(self, number: int, listeners: Sequence[Listener]) -> None:
+        self.number = number
+        self.listeners = listeners
+        self.worker: WorkerProcess | None = None
+        self.failures = 0
+        self.changing = asyncio.Lock()
+
+    def close(self) -> None:
+        """Gives up its sockets; processes that have them go on."""
+        for listener in self.listeners:
+            listener.socket.close()
+
+
+class Supervisor:
+    """The parent of the workers; `run()` it once."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        endpoints: Sequence[str],
+        *,
+        workers: int,
+        graceful_timeout: float,
+        drain_delay: float,
+        limits: WorkerLimits,
+        reloads: bool,
+        set_up_logging: Callable[[], object],
+    ) -> None:
+        """Prepares; nothing is opened or started.
+
+        Args:
+            command: what starts a worker process.
+            endpoints: descriptions of where to listen.
+            workers: how many there are to be.
+            graceful_timeout: seconds that a worker's requests get when it stops.
+            drain_delay: seconds that workers go on before they stop.
+            limits: after which a worker is replaced.
+            reloads: whether changed files replace the workers; then those that can't start wait
+                for the next change.
+            set_up_logging: called when log files are to be opened again.
+
+        Raises:
+            EndpointError: a description is wrong or not supported.
+        """
+        self._command = command
+        self._wanted = workers
+        self._graceful_timeout = graceful_timeout
+        self._drain_delay = drain_delay
+        self._limits = limits
+        self._reloads = reloads
+        self._set_up_logging = set_up_logging
+        self._listeners = Listeners(endpoints, shared=True)
+        self._notifier = Notifier.of_service(os.environ)
+        self._slots: list[Slot] = []
+        self._processes: set[WorkerProcess] = set()
+        self._watches: set[asyncio.Task[Any]] = set()
+        self._jobs: set[asyncio.Task[Any]] = set()
+        self._status = 0
+        self._is_up = False
+        self._stop_signal: signal.Signals | None = None
+
+    def run(self) -> int:
+        """Serves until a signal comes; returns the exit status.
+
+        0 is a clean stop. A worker that can't start at the beginning stops everything with its own
+        status; 1 is also that of a stop for which a worker had to be killed.
+
+        Raises:
+            ListenError: an address can't be listened on.
+        """
+        return asyncio.run(self._run())
+
+    async def _run(self) -> int:
+        self._stopping = asyncio.Event()
+        self._replacement_wanted = asyncio.Event()
+        first = self._listeners.open()
+        try:
+            self._handle_signals()
+            self._slots = [Slot(1, first)]
+            self._slots += [self._another_slot(number) for number in range(2, self._wanted + 1)]
+            await self._start_all()
+            if not self._stopping.is_set():
+                self._is_up = True
+                self._listeners.announce()
+                if self._notifier is not None:
+                    self._notifier.ready()
+                self._begin_job(self._replace_on_demand())
+                self._begin_job(self._look_after_workers())
+                if self._reloads:
+                    self._begin_job(watch_files(self.replace_workers))
+                await self._stopping.wait()
+            await self._stop_all()
+        finally:
+            self._listeners.remove_files()
+        return self._status
+
+    # --- signals ---
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on(signum: signal.Signals, function: Callable[[], object]) -> None:
+            loop.add_signal_handler(signum, function)
+
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            if signum == signal.SIGTERM or signal.getsignal(signum) is not signal.SIG_IGN:
+                on(signum, lambda signum=signum: self._on_stop(signum))  # type: ignore[misc]
+        on(signal.SIGCHLD, self._check_workers)
+        on(signal.SIGHUP, self.replace_workers)
+        on(signal.SIGUSR1, self._reopen_logs)
+        on(signal.SIGUSR2, lambda: self._pass_on(signal.SIGUSR2))
+        on(signal.SIGTTIN, lambda: self._begin_job(self._add_worker()))
+        on(signal.SIGTTOU, self._take_worker_away)
+
+    def _on_stop(self, signum: signal.Signals) -> None:
+        if self._stop_signal is not None:
+            for worker in self._processes:
+                worker.signal(signal.SIGKILL)
+            self._listeners.remove_files()
+            os._exit(128 + signum)
+        self._stop_signal = signum
+        self._stopping.set()
+
+    def _check_workers(self) -> None:
+        for worker in list(self._processes):
+            worker.check()
+
+    def _reopen_logs(self) -> None:
+        self._set_up_logging()
+        self._pass_on(signal.SIGUSR1)
+
+    def _pass_on(self, signum: signal.Signals) -> None:
+        for worker in self._processes:
+            if worker.state != "starting":
+                worker.signal(signum)
+
+    # --- starting ---
+
+    def _another_slot(self, number: int) -> Slot:
+        return Slot(number, [listener.another() for listener in self._slots[0].listeners])
+
+    async def _start_all(self) -> None:
+        """Starts a worker in every place; one that can't start ends everything."""
+        stopping = self._begin_job(self._stopping.wait())
+        left: set[asyncio.Task[Any]] = {self._begin_job(self._start(slot)) for slot in self._slots}
+        while left and not stopping.done():
+            done, left = await asyncio.wait({*left, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            left.discard(stopping)
+            if not all(task.result() for task in done) and not self._reloads:
+                self._stopping.set()
+                return
+
+    async def _start(self, slot: Slot) -> bool:
+        """Starts a process in a place, as its worker if it gets ready; False if it doesn't."""
+        try:
+            worker = WorkerProcess.start(
+                slot.number, self._command, slot.listeners, self._limits.for_one()
+            )
+        except OSError as error:
+            logger.error("Worker %d can't be started: %s", slot.number, error)
+            self._status = self._status or 1
+            return False
+        self._processes.add(worker)
+        watch = asyncio.ensure_future(self._watch(slot, worker))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+        if not await worker.is_started():
+            return False
+        slot.worker = worker
+        logger.info("Worker %d is ready, process %d", worker.number, worker.pid)
+        return True
+
+    async def _watch(self, slot: Slot, worker: WorkerProcess) -> None:
+        status = await worker.ended()
+        self._processes.discard(worker)
+        if worker.ended_well(status):
+            logger.info("Worker %d (process %d) has stopped", worker.number, worker.pid)
+            return
+        how = how_it_ended(status)
+        logger.error("Worker %d (process %d) %s", worker.number, worker.pid, how)
+        if self._status == 0 and not self._reloads and (self._stopping.is_set() or not self._is_up):
+            self._status = max(status, 1)
+        if worker is slot.worker and worker.state != "draining":
+            await self._restart(slot, worker)
+
+    async def _restart(self, slot: Slot, dead: WorkerProcess) -> None:
+        """Puts a new process in the place of one that died, again and again until one lives."""
+        async with slot.changing:
+            slot.failures = slot.failures + 1 if dead.age < _LONG_LIFE_SECONDS else 0
+            while slot.worker is dead and slot in self._slots and not self._stopping.is_set():
+                if slot.failures > 1:
+                    delay = min(2.0 ** (slot.failures - 2), _MOST_BACK_OFF_SECONDS)
+                    logger.warning("Worker %d is started again in %.0f s", slot.number, delay)
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(self._stopping.wait(), delay)
+                        return
+                if not await self._start(slot):
+                    slot.failures += 1
+
+    # --- replacing ---
+
+    def replace_workers(self) -> None:
+        """Has every worker replaced, one after another; once more if that is under way."""
+        self._replacement_wanted.set()
+
+    async def _replace_on_demand(self) -> None:
+        while True:
+            await self._replacement_wanted.wait()
+            self._replacement_wanted.clear()
+            logger.info("Replacing the workers")
+            self._set_up_logging()
+            if self._notifier is not None:
+                self._notifier.reloading()
+            for slot in list(self._slots):
+                if not await self._replace(slot):
+                    logger.error("The other workers stay as they are")
+                    break
+            if self._notifier is not None:
+                self._notifier.ready()
+
+    async def _replace(self, slot: Slot) -> bool:
+        """Starts a successor, then has the worker drain; False if the successor can't start."""
+        async with slot.changing:
+            former = slot.worker
+            if not await self._start(slot):
+                logger.error("Worker %d stays, as its successor can't start", slot.number)
+                return False
+            if former is not None:
+                self._drain(former, signal.SIGHUP)
+            return True
+
+    async def _look_after_workers(self) -> None:
+        """Replaces workers that have reached a limit, one at a time."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for slot in list(self._slots):
+                worker = slot.worker
+                if worker is None or worker.state != "ready":
+                    continue
+                reason = worker.limits.reached(requests=0, seconds=worker.age, pid=worker.pid)
+                if reason is not None:
+                    logger.info("Replacing worker %d after %s", slot.number, reason)
+                    await self._replace(slot)
+
+    def _drain(self, worker: WorkerProcess, signum: signal.Signals) -> None:
+        delay = 0.0 if signum == signal.SIGHUP else self._drain_delay
+        worker.drain(signum, delay + self._graceful_timeout + _KILL_SECONDS)
+
+    async def _add_worker(self) -> None:
+        slot = self._another_slot(len(self._slots) + 1)
+        self._slots.append(slot)
+        logger.info("Adding worker %d", slot.number)
+        async with slot.changing:
+            if not await self._start(slot):
+                self._slots.remove(slot)
+                slot.close()
+
+    def _take_worker_away(self) -> None:
+        if len(self._slots) == 1:
+            logger.warning("The last worker stays")
+            return
+        slot = self._slots.pop()
+        logger.info("Taking worker %d away", slot.number)
+        slot.close()
+        if slot.worker is not None:
+            self._drain(slot.worker, signal.SIGHUP)
+
+    # --- stopping ---
+
+    async def _stop_all(self) -> None:
+        if self._notifier is not None:
+            self._notifier.stopping()
+        for job in self._jobs:
+            job.cancel()
+        for worker in self._processes:
+            self._drain(worker, signal.SIGTERM)
+        for slot in self._slots:
+            slot.close()
+        while self._watches:
+            await asyncio.wait(self._watches)
+
+    def _begin_job(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Begins what a stop cancels."""
+        job = asyncio.ensure_future(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return job
+
+
+def worker_command() -> list[str]:
+    """The command that started this process, for starting workers."""
+    if "cppasgi_native" in sys.builtin_module_names:  # cppasgi-embed
+        return [str(Path("/proc/self/exe").readlink()), *sys.argv[1:]]
+    return [sys.executable, *sys.orig_argv[1:]]

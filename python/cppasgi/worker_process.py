@@ -1,0 +1,165 @@
+"""A worker process as its supervisor sees it: starting, ready, draining, over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from signal import SIGKILL, Signals
+from typing import Literal, TypeAlias
+
+from cppasgi.listeners import Listener
+from cppasgi.recycling import WorkerLimits
+from cppasgi.worker import Worker
+
+logger = logging.getLogger("cppasgi.supervisor")
+
+WorkerState: TypeAlias = Literal["starting", "ready", "draining"]
+
+
+class WorkerProcess:
+    """One process, from its start to its end.
+
+    Attributes:
+        number: its place among the workers, from 1 on.
+        pid: its process id.
+        state: ``draining`` from the first request to end on.
+        limits: after which it is to be replaced.
+        started: when, on ``time.time()``'s clock.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        process: subprocess.Popen[bytes],
+        ready_fd: int,
+        limits: WorkerLimits,
+    ) -> None:
+        """Takes a process over that was just started; see `start`."""
+        self.number = number
+        self.pid = process.pid
+        self.limits = limits
+        self.state: WorkerState = "starting"
+        self.started = time.time()
+        self._asked: Signals | None = None
+        self._process = process
+        self._loop = asyncio.get_running_loop()
+        self._ready_fd = ready_fd
+        self._started: asyncio.Future[bool] = self._loop.create_future()
+        self._end: asyncio.Future[int] = self._loop.create_future()
+        self._loop.add_reader(ready_fd, self._on_ready_fd)
+
+    @classmethod
+    def start(
+        cls,
+        number: int,
+        command: Sequence[str],
+        listeners: Sequence[Listener],
+        limits: WorkerLimits,
+    ) -> WorkerProcess:
+        """Starts a process that serves on bound sockets.
+
+        Raises:
+            OSError: the process can't be started.
+        """
+        ready_fd, write_end = os.pipe()
+        try:
+            worker = Worker(
+                number=number,
+                supervisor=os.getpid(),
+                sockets=tuple((each.socket.fileno(), each.backlog) for each in listeners),
+                ready_fd=write_end,
+            )
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **worker.variable()},
+                pass_fds=worker.descriptors(),
+                # The terminal's Ctrl-C is for the supervisor, who passes it on.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(ready_fd)
+            raise
+        finally:
+            os.close(write_end)
+        return cls(number, process, ready_fd, limits)
+
+    async def is_started(self) -> bool:
+        """Waits until it accepts connections; False when it ended without getting that far."""
+        return await asyncio.shield(self._started)
+
+    def check(self) -> None:
+        """Looks whether it has ended; to be called at SIGCHLD."""
+        status = self._process.poll()
+        if status is not None and not self._end.done():
+            self._end.set_result(status)
+            self._set_started(is_ready=False)
+
+    async def ended(self) -> int:
+        """Waits for its end; returns its exit status, negative for a signal's number."""
+        return await asyncio.shield(self._end)
+
+    def ended_well(self, status: int) -> bool:
+        """Whether an exit status is that of a worker that did as it was asked.
+
+        One that is still starting has no handler for the signal yet.
+        """
+        return self._asked is not None and status in (0, -self._asked)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._end.done()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.time() - self.started
+
+    def signal(self, signum: Signals) -> None:
+        """Sends a signal, unless it has ended."""
+        self._process.send_signal(signum)
+
+    def drain(self, signum: Signals, seconds: float) -> None:
+        """Asks it to end by a signal, and ends it by force when it is still there ``seconds`` on.
+
+        Does nothing to one that is draining already.
+        """
+        if self.state == "draining" or self.is_over:
+            return
+        self.state = "draining"
+        self._asked = signum
+        self.signal(signum)
+        killing = self._loop.call_later(seconds, self.kill)
+        self._end.add_done_callback(lambda _: killing.cancel())
+
+    def kill(self) -> None:
+        """Ends it by force."""
+        if not self.is_over:
+            logger.error("Worker %d (process %d) does not stop: killed", self.number, self.pid)
+            self.signal(SIGKILL)
+
+    def _on_ready_fd(self) -> None:
+        self._set_started(is_ready=os.read(self._ready_fd, 1) == b"1")
+
+    def _set_started(self, *, is_ready: bool) -> None:
+        if self._started.done():
+            return
+        self._loop.remove_reader(self._ready_fd)
+        os.close(self._ready_fd)
+        if is_ready and self.state == "starting":
+            self.state = "ready"
+        self._started.set_result(is_ready)
+
+
+def how_it_ended(status: int) -> str:
+    """Says an exit status in words."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"was ended by {Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

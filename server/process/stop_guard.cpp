@@ -1,0 +1,140 @@
+#include "server/process/stop_guard.h"
+
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <ctime>
+#include <poll.h>
+#include <pthread.h>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+namespace cppasgi {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr nanoseconds kNever = nanoseconds::max();
+// What the handler of the dump signal gets.
+constexpr milliseconds kDumpTime{100};
+
+// A signal handler reaches nothing but what is static.
+std::atomic<nanoseconds> deadline{kNever};  // on the clock of now()
+std::atomic<nanoseconds> countdown{kNever};
+std::atomic<int> dump_signal{0};
+std::array<struct sigaction, NSIG> handlers{};  // those that were there before
+pthread_t guarded_thread{};
+int wake_fd = -1;  // of the guard's thread; -1 before there is one
+
+static_assert(std::atomic<nanoseconds>::is_always_lock_free);
+
+nanoseconds now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
+
+void wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wake_fd, &one, sizeof one);
+}
+
+// Nobody may be reading standard error any more.
+void say(std::string_view line) {
+  pollfd standard_error{STDERR_FILENO, POLLOUT, 0};
+  if (poll(&standard_error, 1, 0) != 1) return;
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, line.data(), line.size());
+}
+
+[[noreturn]] void end_process() {
+  say("cppasgi: not stopped in time, so the process ends now. What it was doing:\n");
+  const int signum = dump_signal;
+  struct sigaction handler{};
+  if (signum != 0 && sigaction(signum, nullptr, &handler) == 0 && handler.sa_handler != SIG_DFL &&
+      handler.sa_handler != SIG_IGN) {
+    pthread_kill(guarded_thread, signum);
+    std::this_thread::sleep_for(kDumpTime);
+  }
+  _exit(1);
+}
+
+[[noreturn]] void watch() {
+  for (;;) {
+    const nanoseconds due = deadline;
+    int timeout = -1;
+    if (due != kNever) {
+      const auto left = std::chrono::ceil<milliseconds>(due - now());
+      if (left.count() <= 0) end_process();
+      timeout = static_cast<int>(std::min(left, milliseconds(std::chrono::hours(1))).count());
+    }
+    pollfd waked{wake_fd, POLLIN, 0};
+    if (poll(&waked, 1, timeout) != 1) continue;
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto size = read(wake_fd, &count, sizeof count);
+  }
+}
+
+void start_thread() {
+  wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  // The thread takes no signals: they are for those who have handlers.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread(&watch).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void on_signal(int signum) noexcept {
+  const int error = errno;
+  nanoseconds none = kNever;
+  if (deadline.compare_exchange_strong(none, now() + countdown.load())) wake();
+  errno = error;
+  handlers[static_cast<std::size_t>(signum)].sa_handler(signum);
+}
+
+}  // namespace
+
+void guard_stop(const std::vector<int>& signals, milliseconds grace, int signal_for_dump) {
+  if (wake_fd < 0) start_thread();
+  guarded_thread = pthread_self();
+  countdown = grace;
+  dump_signal = signal_for_dump;
+  for (const int signum : signals) {
+    struct sigaction handler{};
+    if (sigaction(signum, nullptr, &handler) != 0)
+      throw std::system_error(errno, std::generic_category(), "sigaction");
+    if ((handler.sa_flags & SA_SIGINFO) != 0 || handler.sa_handler == SIG_DFL ||
+        handler.sa_handler == SIG_IGN || handler.sa_handler == &on_signal) {
+      continue;
+    }
+    handlers.at(static_cast<std::size_t>(signum)) = handler;
+    handler.sa_handler = &on_signal;
+    sigaction(signum, &handler, nullptr);
+  }
+}
+
+void end_process_in(milliseconds time) {
+  if (wake_fd < 0) start_thread();
+  deadline = now() + time;
+  wake();
+}
+
+void keep_process() { deadline = kNever; }
+
+void die_with_parent(int parent_pid, int signum) {
+  prctl(PR_SET_PDEATHSIG, signum);
+  if (getppid() != parent_pid) raise(signum);
+}
+
+}  // namespace cppasgi

@@ -1,0 +1,138 @@
+// The guard that ends a process: each case in a process of its own, which the test watches.
+#include "server/process/stop_guard.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <poll.h>
+#include <string>
+#include <thread>
+
+#include "support/catch.h"
+
+using namespace cppasgi;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+struct Outcome {
+  int status;  // of waitpid
+  std::string output;
+  milliseconds time;  // from the signal to the end
+};
+
+volatile std::sig_atomic_t stopped = 0;
+
+void on_stop(int) { stopped = 1; }
+
+void on_dump(int) { [[maybe_unused]] const auto size = write(STDERR_FILENO, "dumped\n", 7); }
+
+// Runs `body` in a child; sends it `signum`, unless that is 0, as soon as it has written a byte.
+template <typename Body>
+Outcome run(int signum, Body&& body) {
+  int pipe_ends[2];
+  REQUIRE(pipe(pipe_ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    body();
+    _exit(0);
+  }
+  close(pipe_ends[1]);
+  char byte = 0;
+  CHECK(read(pipe_ends[0], &byte, 1) == 1);
+  const auto begun = steady_clock::now();
+  if (signum != 0) kill(child, signum);
+  Outcome outcome{};
+  char buffer[256];
+  for (ssize_t size; (size = read(pipe_ends[0], buffer, sizeof buffer)) > 0;)
+    outcome.output.append(buffer, static_cast<std::size_t>(size));
+  close(pipe_ends[0]);
+  waitpid(child, &outcome.status, 0);
+  outcome.time = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begun);
+  return outcome;
+}
+
+void say_ready() { [[maybe_unused]] const auto size = write(STDERR_FILENO, "r", 1); }
+
+void wait_for_stop() {
+  while (stopped == 0) std::this_thread::sleep_for(milliseconds(1));
+}
+
+[[noreturn]] void be_stuck() {
+  for (;;) pause();
+}
+
+}  // namespace
+
+TEST_CASE("guard_stop: a signal starts the countdown, and its handler runs", "[process]") {
+  const Outcome outcome = run(SIGTERM, [] {
+    std::signal(SIGTERM, &on_stop);
+    std::signal(SIGUSR2, &on_dump);
+    guard_stop({SIGTERM}, milliseconds(200), SIGUSR2);
+    say_ready();
+    wait_for_stop();
+    be_stuck();
+  });
+  CHECK(WIFEXITED(outcome.status));
+  CHECK(WEXITSTATUS(outcome.status) == 1);
+  CHECK(outcome.output.find("not stopped in time") != std::string::npos);
+  CHECK(outcome.output.ends_with("dumped\n"));
+  CHECK(outcome.time >= milliseconds(200));
+  CHECK(outcome.time < milliseconds(3000));
+}
+
+TEST_CASE("guard_stop: a process that ends in time ends as it likes", "[process]") {
+  const Outcome outcome = run(SIGTERM, [] {
+    std::signal(SIGTERM, &on_stop);
+    guard_stop({SIGTERM}, milliseconds(5000), 0);
+    say_ready();
+    wait_for_stop();
+    _exit(7);
+  });
+  CHECK(WEXITSTATUS(outcome.status) == 7);
+  CHECK(outcome.output.empty());
+}
+
+TEST_CASE("guard_stop: signals without a handler keep what they do", "[process]") {
+  const Outcome outcome = run(SIGTERM, [] {
+    std::signal(SIGTERM, SIG_DFL);
+    guard_stop({SIGTERM}, milliseconds(5000), 0);
+    say_ready();
+    be_stuck();
+  });
+  CHECK(WIFSIGNALED(outcome.status));
+  CHECK(WTERMSIG(outcome.status) == SIGTERM);
+}
+
+TEST_CASE("end_process_in: the latest deadline counts, and it can be taken back", "[process]") {
+  const Outcome outcome = run(0, [] {
+    std::signal(SIGUSR2, SIG_DFL);  // would end the process otherwise
+    guard_stop({}, milliseconds(0), SIGUSR2);
+    say_ready();
+    end_process_in(milliseconds(100));
+    keep_process();
+    std::this_thread::sleep_for(milliseconds(300));
+    end_process_in(milliseconds(10'000));
+    end_process_in(milliseconds(100));
+    be_stuck();
+  });
+  CHECK(WIFEXITED(outcome.status));
+  CHECK(WEXITSTATUS(outcome.status) == 1);
+  CHECK(outcome.time >= milliseconds(350));
+}
+
+TEST_CASE("die_with_parent: the signal comes at once when the parent is another", "[process]") {
+  const Outcome outcome = run(0, [] {
+    std::signal(SIGTERM, SIG_DFL);
+    say_ready();
+    die_with_parent(getppid() + 1, SIGTERM);
+    be_stuck();
+  });
+  CHECK(WIFSIGNALED(outcome.status));
+}

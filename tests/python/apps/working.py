@@ -1,0 +1,49 @@
+"""An application for tests of worker processes: it says which process answers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from apps.reports import text
+
+PID = str(os.getpid())
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """HTTP by path; a WebSocket is greeted with the process id and gets its messages back."""
+    if scope["type"] == "lifespan":
+        await live(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await echo(receive, send)
+    elif scope["path"].startswith("/sleep/"):
+        await asyncio.sleep(float(scope["path"].rpartition("/")[2]))
+        await text(send, PID)
+    elif scope["path"].startswith("/blocked/"):
+        time.sleep(float(scope["path"].rpartition("/")[2]))
+        await text(send, PID)
+    elif scope["path"] == "/in-c":
+        max(itertools.repeat(0))  # never gives the interpreter up: no signal handler runs either
+    else:
+        await text(send, PID)
+
+
+async def live(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    if Path(os.environ.get("TEST_BROKEN", "/nowhere")).exists():
+        raise RuntimeError("broken")
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def echo(receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": PID})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})

@@ -1,0 +1,221 @@
+"""Several worker processes: starting, sharing the load, dying, being counted, and stopping."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from conftest import StartServer
+from server_process import ServerProcess
+from waiting import wait_until
+from wire import TEXT, Wire
+
+APP = "apps.working:app"
+
+
+def workers_of(process: ServerProcess) -> list[int]:
+    """The process ids of the supervisor's children."""
+    children = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def descriptors_of(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def answering(process: ServerProcess, tries: int = 40) -> set[int]:
+    """The processes that answer new connections."""
+    return {int(process.get("/").text) for _ in range(tries)}
+
+
+@pytest.fixture
+def two(server: StartServer) -> ServerProcess:
+    return server(APP, "--workers", "2")
+
+
+def test_every_worker_answers(two: ServerProcess) -> None:
+    assert answering(two) == set(workers_of(two))
+    assert two.stop() == 0
+    assert two.log().count("has stopped") == 2
+    assert two.log().count("Listening on") == 1
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_workers_share_a_unix_socket(server: StartServer, tmp_path: Path, loop: str) -> None:
+    path = tmp_path / "server.sock"
+    process = server(APP, "--workers", "2", "-u", str(path), "--loop", loop)
+    assert process.get("/").status_code == 200
+    assert process.stop() == 0
+    assert not path.exists()
+
+
+def test_workers_share_a_descriptor(server: StartServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        fileno = bound.fileno()
+        process = server(APP, "--workers", "2", "--fd", str(fileno), pass_fds=(fileno,))
+        assert process.get("/").status_code == 200
+
+
+def test_taken_port_is_one_line(server: StartServer, two: ServerProcess) -> None:
+    other = server(APP, "--workers", "2", "-p", str(two.port), listen=False)
+    assert other.wait() == 1
+    assert other.log().splitlines()[-1].startswith("cppasgi: Listen failure: Couldn't listen on")
+
+
+@pytest.mark.parametrize(
+    ("app", "status", "line"),
+    [
+        ("apps.nowhere:app", 1, "cppasgi: Could not import"),
+        ("apps.lifespans:failing", 3, "cppasgi: Application startup failed"),
+    ],
+)
+def test_worker_that_cannot_start_stops_the_start(
+    server: StartServer, app: str, status: int, line: str
+) -> None:
+    process = server(app, "--workers", "2", listen=False)
+    assert process.wait() == status
+    assert line in process.log()
+    assert "Listening" not in process.log()
+
+
+def test_killed_worker_is_replaced_and_others_notice_nothing(two: ServerProcess) -> None:
+    before = descriptors_of(two.process.pid)
+    wires: dict[int, Wire] = {}
+    while len(wires) < 2:
+        wire = two.connect().upgraded("/")
+        pid = int(wire.read_frame()[1])
+        if wires.setdefault(pid, wire) is not wire:
+            wire.close()
+    victim, witness = wires
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(set(workers_of(two)) - {victim}) == 2)
+    two.wait_for_log(rf"process {victim}\) was ended by SIGKILL")
+    two.wait_for_log(r"(?s)SIGKILL.*is ready")
+    wires[witness].send_frame(TEXT, "still here")
+    assert wires[witness].read_frame() == (TEXT, b"still here")
+    assert answering(two) == set(workers_of(two))
+    assert not is_alive(victim)
+    assert descriptors_of(two.process.pid) == before
+    for wire in wires.values():
+        wire.close()
+
+
+def test_worker_that_keeps_dying_is_started_ever_more_slowly(two: ServerProcess) -> None:
+    for count in range(1, 4):
+        two.wait_for_log(rf"(?s)(is ready.*){{{count + 1}}}")
+        os.kill(int(re.findall(r"Worker 1 is ready, process (\d+)", two.log())[-1]), signal.SIGKILL)
+        two.wait_for_log(rf"(?s)(SIGKILL.*){{{count}}}")
+    two.wait_for_log("Worker 1 is started again in 1 s")
+    two.wait_for_log("Worker 1 is started again in 2 s")
+    two.wait_for_log(r"(?s)again in 2 s.*Worker 1 is ready")
+    assert two.stop() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/blocked/1000"])
+def test_workers_end_with_their_supervisor(server: StartServer, path: str) -> None:
+    process = server(APP, "--workers", "2", "--graceful-timeout", "0.5")
+    with process.connect() as wire:
+        wire.request(path)
+        time.sleep(0.1)
+        workers = workers_of(process)
+        process.process.kill()
+        wait_until(lambda: not any(map(is_alive, workers)))
+
+
+def test_terminal_signal_reaches_workers_through_the_supervisor_only(two: ServerProcess) -> None:
+    group = os.getpgid(two.process.pid)
+    assert all(os.getpgid(pid) != group for pid in workers_of(two))
+    assert two.stop(signal.SIGINT) == 0
+
+
+def test_workers_are_added_and_taken_away(two: ServerProcess) -> None:
+    two.send_signal(signal.SIGTTIN)
+    two.wait_for_log("Worker 3 is ready")
+    assert len(workers_of(two)) == 3
+    assert answering(two, 60) == set(workers_of(two))
+    two.send_signal(signal.SIGTTOU)
+    two.wait_for_log(r"Worker 3 \(process \d+\) has stopped")
+    two.send_signal(signal.SIGTTOU)
+    two.wait_for_log(r"Worker 2 \(process \d+\) has stopped")
+    two.send_signal(signal.SIGTTOU)
+    two.wait_for_log("The last worker stays")
+    assert answering(two, 20) == set(workers_of(two))
+    assert two.stop() == 0
+
+
+def test_connections_spread_over_workers(two: ServerProcess) -> None:
+    owners = []
+    wires = [two.connect().upgraded("/") for _ in range(200)]
+    for wire in wires:
+        owners.append(wire.read_frame()[1])
+        wire.close()
+    # Chance alone: more than 30 off 100 has a probability of 1 in 40,000.
+    assert abs(owners.count(owners[0]) - 100) <= 30
+
+
+def test_worker_is_replaced_after_its_lifetime(server: StartServer) -> None:
+    process = server(APP, "--worker-lifetime", "1")
+    first = answering(process, 1)
+    process.wait_for_log("Replacing worker 1 after 1 s")
+    process.wait_for_log(r"Worker 1 \(process \d+\) has stopped")
+    assert answering(process, 1).isdisjoint(first)
+
+
+def test_worker_is_replaced_for_its_memory(server: StartServer) -> None:
+    process = server(APP, "--worker-max-rss", "1")
+    process.wait_for_log(r"Replacing worker 1 after \d+ MiB of memory")
+
+
+def test_stacks_and_counts_of_all_workers_are_logged(two: ServerProcess) -> None:
+    with two.connect() as wire:
+        wire.request("/sleep/1")
+        time.sleep(0.1)
+        two.send_signal(signal.SIGUSR2)
+        for pid in workers_of(two):
+            two.wait_for_log(rf"Process {pid}: \d connections, \d application calls")
+        assert re.search("1 connections, 1 application calls", two.log())
+        assert two.log().count("most recent call first") >= 2
+        assert wire.response().status == 200
+
+
+def test_log_files_are_opened_again_in_all_workers(server: StartServer, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    process = server(APP, "--workers", "2", "--access-log", str(log))
+    log.rename(tmp_path / "old.log")
+    process.send_signal(signal.SIGUSR1)
+    wait_until(log.exists)
+    time.sleep(0.1)
+    answering(process, 20)
+    assert log.read_text().count("GET /") == 20
+
+
+@pytest.mark.parametrize("path", ["/blocked/1000", "/in-c", "/sleep/1000"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_stop_ends_in_time_whatever_the_application_does(
+    server: StartServer, path: str, workers: str
+) -> None:
+    process = server(APP, "--workers", workers, "--graceful-timeout", "1")
+    with process.connect() as wire:
+        wire.request(path)
+        time.sleep(0.3)
+        begun = time.monotonic()
+        status = process.stop()
+        assert time.monotonic() - begun < 2
+    if path == "/sleep/1000":
+        assert status == 0
+    else:
+        assert status == 1
+        assert "cppasgi: not stopped in time" in process.log()
+        assert 'apps/working.py", line' in process.log()
