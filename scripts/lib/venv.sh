@@ -25,15 +25,16 @@ install_wheel() {
 
 # install_requirements VENV FILE...
 install_requirements() {
-  local venv=$1 file stamp
+  local venv=$1 file arguments=() stamps=()
   shift
   for file in "$@"; do
-    stamp=$venv/.installed-${file//\//-}
-    unchanged "$stamp" "$file" && continue
-    echo "Installing $file"
-    "$venv/bin/pip" install --quiet -r "$file"
-    touch "$stamp"
+    unchanged "$venv/.installed-${file//\//-}" "$file" && continue
+    arguments+=(-r "$file")
+    stamps+=("$venv/.installed-${file//\//-}")
   done
+  ((${#stamps[@]})) || return 0
+  echo "Installing what ${arguments[*]} name"
+  "$venv/bin/pip" install --quiet "${arguments[@]}" && touch "${stamps[@]}"
 }
 
 # install_extras VENV EXTRA: what an extra of pyproject.toml lists, beside the wheel already installed
