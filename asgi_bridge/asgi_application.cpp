@@ -74,6 +74,7 @@ bool AsgiApplication::drain() {
 void AsgiApplication::add_running(Cycle& cycle) {
   cycle.index = running_.size();
   running_.emplace_back(&cycle);
+  metrics_->running_applications.set(running_.size());
 }
 
 void AsgiApplication::remove_running(Cycle& cycle) {
@@ -81,6 +82,7 @@ void AsgiApplication::remove_running(Cycle& cycle) {
   std::swap(running_[index], running_.back());
   running_[index]->index = index;
   running_.pop_back();
+  metrics_->running_applications.set(running_.size());
   if (running_.empty() && on_idle_) on_idle_();
 }
 
@@ -110,6 +112,7 @@ PyObject* AsgiApplication::overdue(std::chrono::duration<double> timeout) {
 void AsgiApplication::abandon_all() {
   std::vector<CycleRef> running = std::exchange(running_, {});
   std::vector<CycleRef> ready = std::exchange(ready_, {});
+  metrics_->running_applications.set(0);
   for (const CycleRef& cycle : running) cycle->abandon();
 }
 

@@ -16,6 +16,7 @@
 #include "asgi_bridge/python_ref.h"
 #include "asgi_bridge/scope.h"
 #include "server/application.h"
+#include "server/metrics.h"
 
 namespace cppasgi::bridge {
 
@@ -29,6 +30,8 @@ class AsgiApplication final : public Application {
   void set_state(PyObject* state) { scopes_.set_state(state); }
   // The object that owns this one: cycles share it.
   void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
+  // Counts the running calls there; before the first of them.
+  void set_metrics(Metrics& metrics) { metrics_ = &metrics; }
   // Called when the ready queue gets its first entry.
   void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
   // Called when the last running call has ended.
@@ -97,6 +100,7 @@ class AsgiApplication final : public Application {
   std::vector<CycleRef> draining_;
   std::vector<CycleRef> running_;
   std::vector<std::string> log_lines_;
+  Metrics* metrics_ = nullptr;
   std::size_t started_ = 0;
   std::size_t immediate_sends_ = 0;
 };

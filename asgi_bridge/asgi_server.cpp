@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "server/metrics.h"
+
 namespace cppasgi::bridge {
 
 std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pybind11::object loop,
@@ -23,6 +25,7 @@ AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOp
     : application_(application, loop),
       server_(event_loop_, application_, options.server, options.access_log_fd),
       loop_bridge_(event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }) {
+  application_.set_metrics(server_.metrics());
   application_.set_on_ready([this] { batch_needed(); });
   application_.set_on_lone_response([this] {
     lone_ = true;
@@ -58,13 +61,25 @@ void AsgiServer::drain(pybind11::object on_drained, Departure departure,
 std::size_t AsgiServer::cancel_applications() {
   const Py_ssize_t count = application_.cancel_all();
   if (count < 0) throw pybind11::error_already_set();
+  server_.metrics().count(Limit::GracefulTimeout, static_cast<std::uint64_t>(count));
   return static_cast<std::size_t>(count);
 }
 
 pybind11::list AsgiServer::overdue_applications(double timeout_seconds) {
   PyObject* tasks = application_.overdue(std::chrono::duration<double>(timeout_seconds));
   if (tasks == nullptr) throw pybind11::error_already_set();
-  return pybind11::reinterpret_steal<pybind11::list>(tasks);
+  auto list = pybind11::reinterpret_steal<pybind11::list>(tasks);
+  server_.metrics().count(Limit::ApplicationCloseTimeout, list.size());
+  return list;
+}
+
+void AsgiServer::note_heartbeat(double lag_seconds, double gil_wait_seconds) {
+  using std::chrono::nanoseconds;
+  const auto rounded = [](double seconds) {
+    return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(seconds));
+  };
+  server_.metrics().note_heartbeat(std::chrono::steady_clock::now(), rounded(lag_seconds),
+                                   rounded(gil_wait_seconds));
 }
 
 void AsgiServer::close() {

@@ -40,6 +40,7 @@ class AsgiServer {
   void close();
   std::size_t connections() const { return server_.connections(); }
   std::size_t running_applications() const { return application_.running(); }
+  void note_heartbeat(double lag_seconds, double gil_wait_seconds);
 
  private:
   AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOptions& options);

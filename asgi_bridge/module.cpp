@@ -21,6 +21,7 @@
 #include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/message.h"
 #include "server/base/heap.h"
+#include "server/metrics.h"
 #include "server/options.h"
 #include "server/process/stop_guard.h"
 
@@ -109,6 +110,8 @@ void define_options(py::module_& module) {
   def_value(options, "date_header", &ServerOptions::date_header);
   def_value(options, "access_log_format", &ServerOptions::access_log_format);
   def_value(options, "backlog", &ServerOptions::backlog);
+  def_value(options, "metrics_fd", &ServerOptions::metrics_fd);
+  def_value(options, "metrics_slot", &ServerOptions::metrics_slot);
   options.def_property(
       "daphne_strict", [](const AsgiServerOptions& self) { return self.server.daphne_strict; },
       [](AsgiServerOptions& self, bool value) {
@@ -183,6 +186,7 @@ void define_server(py::module_& module) {
           py::arg("on_drained"), py::arg("restarts") = false, py::arg("window") = 0.0)
       .def("cancel_applications", &AsgiServer::cancel_applications)
       .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
+      .def("note_heartbeat", &AsgiServer::note_heartbeat, py::arg("lag"), py::arg("gil_wait"))
       .def("close", &AsgiServer::close)
       .def_property_readonly("connections", &AsgiServer::connections)
       .def_property_readonly("running_applications", &AsgiServer::running_applications);
@@ -201,6 +205,17 @@ void define_process(py::module_& module) {
   module.def("keep_process", &cppasgi::keep_process);
   module.def("die_with_parent", &cppasgi::die_with_parent, py::arg("parent_pid"),
              py::arg("signum"));
+}
+
+void define_metrics(py::module_& module) {
+  module.attr("METRICS_BYTES") = cppasgi::metrics_bytes();
+  module.def("metrics_layout", [] {
+    py::list rows;
+    for (const cppasgi::MetricRow& row : cppasgi::metrics_layout()) {
+      rows.append(py::make_tuple(row.family, row.kind, row.help, row.label, row.value, row.offset));
+    }
+    return rows;
+  });
 }
 
 // std::system_error as OSError, so that Python sees FileNotFoundError and the like by errno.
@@ -230,4 +245,5 @@ void cppasgi::bridge::define_module(py::module_& module) {
   define_process(module);
   define_options(module);
   define_server(module);
+  define_metrics(module);
 }

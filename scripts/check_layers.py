@@ -16,6 +16,7 @@ from pathlib import Path
 LAYERS: dict[str, list[str]] = {
     "server/options.h": ["server/base/", "server/http/"],
     "server/application.h": ["server/base/", "server/http/"],
+    "server/metrics.": ["posix"],
     "server/base/file_slice.": ["server/base/", "posix"],
     "server/base/heap.": ["malloc"],
     "server/base/": [],
@@ -39,6 +40,7 @@ LAYERS: dict[str, list[str]] = {
         "server/http1/",
         "server/websocket/",
         "server/net/stream.h",  # the interface, without libuv
+        "server/metrics.h",
         "server/options.h",
         "server/application.h",
     ],
@@ -48,6 +50,7 @@ LAYERS: dict[str, list[str]] = {
     "asgi_bridge/asgi_server.": [
         "asgi_bridge/",
         "server/base/",
+        "server/metrics.h",
         "server/options.h",
         "server/server.h",
         "server/net/event_loop.h",
@@ -58,6 +61,7 @@ LAYERS: dict[str, list[str]] = {
         "asgi_bridge/",
         "server/base/",
         "server/process/",
+        "server/metrics.h",
         "server/options.h",
         "python",
     ],
@@ -65,6 +69,7 @@ LAYERS: dict[str, list[str]] = {
         "server/base/",
         "server/http/",
         "server/application.h",
+        "server/metrics.h",
         "server/options.h",
         "python",
     ],

@@ -114,6 +114,9 @@ struct ServerOptions {
   bool date_header = true;                   // RFC 9110 6.6.1
   std::string access_log_format = "daphne";  // see session/access_log_format.h
   int backlog = 2048;                        // listen(2)
+  int metrics_fd = -1;           // of a file with blocks of metrics.h; may be closed once
+                                 // the server exists. -1: counted for nobody
+  std::size_t metrics_slot = 0;  // which block of it
   // Daphne's behaviour where its own tests ask for it: an HTTP/1.0 client gets its version in the
   // status line, no response gets a Content-Length that the application didn't give it, and a
   // WebSocket client that breaks the protocol is cut off without a close frame.

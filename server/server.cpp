@@ -155,6 +155,7 @@ class Server::Impl final : public session::SessionHost {
   void open(std::unique_ptr<net::Stream> stream) {
     const std::size_t limit = options.connections.max_connections;
     const bool refused = limit != 0 && connections() >= limit;
+    if (refused) metrics->count(Limit::Concurrency);
     if (refused && connections() >= limit + kMaxRefused) return;
     if (refused && !refusing_) application.on_log("too many connections: new ones are refused");
     refusing_ = refused;
@@ -270,5 +271,7 @@ bool Server::draining() const { return impl_->draining(); }
 void Server::abort() { impl_->abort(); }
 
 std::size_t Server::connections() const { return impl_->connections(); }
+
+Metrics& Server::metrics() { return *impl_->metrics; }
 
 }  // namespace cppasgi

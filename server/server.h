@@ -17,6 +17,8 @@
 
 namespace cppasgi {
 
+struct Metrics;
+
 namespace net {
 class EventLoop;
 }
@@ -55,6 +57,7 @@ class Server {
   void abort();
 
   std::size_t connections() const;
+  Metrics& metrics();
 
  private:
   class Impl;

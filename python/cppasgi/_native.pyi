@@ -14,6 +14,7 @@ class ClientDisconnected(ConnectionError):
 def keep_freed_memory() -> None:
     """Has the heap of the process keep up to 8 MiB of freed memory (server/base/heap.h)."""
 
+# include "server/metrics.h"
 def guard_stop(signals: Sequence[int], grace: float, dump_signal: int) -> None:
     """Has the process end `grace` seconds after the first of `signals`, even while it is stuck.
 
@@ -45,6 +46,11 @@ class ServerOptions:
     """The native side of ``--daphne-strict``."""
     access_log_fd: int
     """Descriptor that receives access log lines, or -1 for none. Not closed by the server."""
+    metrics_fd: int
+    """Descriptor of a file with blocks of `METRICS_BYTES`, or -1 for none; see `cppasgi.board`. It
+    may be closed once the server exists."""
+    metrics_slot: int
+    """Which of its blocks the server counts in."""
     access_log_format: str
     """``daphne``, ``combined``, ``json``, or a line with atoms."""
     proxy_address_header: str
@@ -145,6 +151,14 @@ class Server:
 
         Each is returned once. Times count from the first call that finds an exchange over, so this
         is to be called regularly.
+        """
+
+    def note_heartbeat(self, lag: float, gil_wait: float) -> None:
+        """Notes that the loop runs now.
+
+        Args:
+            lag: seconds by which the loop came later than it was due.
+            gil_wait: seconds that it waited for the interpreter's lock.
         """
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any, NoReturn, cast
 
 from asgiref.compatibility import guarantee_single_callable
 
-from cppasgi import migrate
+from cppasgi import migrate, status
 from cppasgi._native import end_process_in, keep_freed_memory
 from cppasgi.access import open_access_log, reopen_access_log
 from cppasgi.configuration import ConfigurationError, configured
@@ -74,10 +74,14 @@ class CommandLineInterface:
     def entrypoint(cls) -> None:
         """Runs the command with the arguments of the process; the console script.
 
-        ``migrate`` can't be an application, which has a colon: it is a command of its own.
+        ``migrate``, ``status`` and ``top`` can't be applications, which have a colon: they are
+        commands of their own.
         """
         if sys.argv[1:2] == ["migrate"]:
             migrate.main(sys.argv[2:])
+            return
+        if sys.argv[1:2] in (["status"], ["top"]):
+            status.main(sys.argv[1], sys.argv[2:])
             return
         _fill_standard_descriptors()
         interface = cls()
@@ -186,6 +190,7 @@ class CommandLineInterface:
                 ),
                 reloads=options.reload,
                 set_up_logging=lambda: _set_up_logging(options),
+                metrics=options.metrics,
             )
             if options.reload:
                 check_reload()
@@ -211,7 +216,7 @@ class CommandLineInterface:
             logger.info("Starting server at %s", ", ".join(endpoints))
             arguments["notifier"] = Notifier.of_service(os.environ)
         else:
-            arguments["worker"] = worker
+            arguments.update(worker=worker, metrics=worker.board)
         try:
             self.server = self.server_class(
                 application=application, endpoints=endpoints, access_log=access_log, **arguments

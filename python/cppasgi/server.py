@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from cppasgi import _native
+from cppasgi.board import BoardSlot
 from cppasgi.endpoints import endpoint_descriptions
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
 from cppasgi.listeners import InheritedListeners, ListenAddress, Listeners
@@ -106,6 +107,7 @@ class Server:
         ready_callable: Callable[[], object] | None = None,
         worker: Worker | None = None,
         notifier: Notifier | None = None,
+        metrics: BoardSlot | None = None,
     ) -> None:
         """Prepares a server; nothing is opened yet.
 
@@ -188,6 +190,8 @@ class Server:
             ready_callable: called once connections are accepted.
             worker: this process as one of a supervisor's, which has the sockets.
             notifier: tells systemd how the server is doing.
+            metrics: where the server counts, for another process to read (`cppasgi.board`). Its
+                descriptor must stay open until the server runs.
 
         Raises:
             TypeError: the application is not callable.
@@ -246,6 +250,7 @@ class Server:
         self.signal_handlers = signal_handlers
         self.verbosity = verbosity
         self.ready_callable = ready_callable
+        self.metrics = metrics
         self._make_loop = loop_factory(loop)
         self._thread_pool_size = thread_pool_size()
         self._lifespan = Lifespan(application, "off" if daphne_strict else lifespan)

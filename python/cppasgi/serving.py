@@ -172,7 +172,7 @@ class Serving:
     def _watch_loop(self) -> LoopWatch | None:
         slow = self._server.slow_callback
         notifier = self._server.notifier
-        if not slow and notifier is None:
+        if not slow and notifier is None and self._server.metrics is None:
             return None
         periods = [_WATCH_SECONDS, slow or _WATCH_SECONDS]
         if notifier is not None and notifier.watchdog_seconds is not None:
@@ -181,6 +181,7 @@ class Serving:
         return LoopWatch(loop, slow, min(periods), self._on_loop_answer)
 
     def _on_loop_answer(self, lag: float, gil_wait: float) -> None:
+        self._native.note_heartbeat(lag, gil_wait)
         notifier = self._server.notifier
         if notifier is not None:
             notifier.alive()

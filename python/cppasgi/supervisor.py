@@ -13,13 +13,17 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from cppasgi.board import MetricsBoard
 from cppasgi.listeners import Listener, Listeners
+from cppasgi.monitoring import SupervisorStatus, monitoring_application
 from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import watch_files
+from cppasgi.server import Server
 from cppasgi.systemd import Notifier
 from cppasgi.worker_process import WorkerProcess, how_it_ended
 
@@ -29,6 +33,8 @@ _KILL_SECONDS = 0.9
 """After the graceful time-out; by then a worker has ended itself if it could."""
 _LONG_LIFE_SECONDS = 10.0
 """A worker that ends after less counts as one that can't live: restarts then come more slowly."""
+_ANSWER_SECONDS = 3.0
+"""An event loop that gave no sign of life for so long is stuck; it is asked every second."""
 _MOST_BACK_OFF_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 """Between two looks at what the workers have reached."""
@@ -73,6 +79,7 @@ class Supervisor:
         limits: WorkerLimits,
         reloads: bool,
         set_up_logging: Callable[[], object],
+        metrics: str | None,
     ) -> None:
         """Prepares; nothing is opened or started.
 
@@ -86,9 +93,11 @@ class Supervisor:
             reloads: whether changed files replace the workers; then those that can't start wait
                 for the next change.
             set_up_logging: called when log files are to be opened again.
+            metrics: description of the endpoint that tells of all this, if there is one.
 
         Raises:
             EndpointError: a description is wrong or not supported.
+            ImportError: a library that metrics need is missing.
         """
         self._command = command
         self._wanted = workers
@@ -97,6 +106,19 @@ class Supervisor:
         self._limits = limits
         self._reloads = reloads
         self._set_up_logging = set_up_logging
+        self._board = MetricsBoard.create()
+        self._monitor = (
+            None
+            if metrics is None
+            else Server(
+                monitoring_application(self._board, self.describe),
+                [metrics],
+                lifespan="off",
+                slow_callback=0,
+            )
+        )
+        self._restarts = dict.fromkeys(("died", "replaced", "recycled"), 0)
+        self._begun = time.monotonic()
         self._listeners = Listeners(endpoints, shared=True)
         self._notifier = Notifier.of_service(os.environ)
         self._slots: list[Slot] = []
@@ -124,6 +146,7 @@ class Supervisor:
         first = self._listeners.open()
         try:
             self._handle_signals()
+            await self._start_monitor()
             self._slots = [Slot(1, first)]
             self._slots += [self._another_slot(number) for number in range(2, self._wanted + 1)]
             await self._start_all()
@@ -134,6 +157,8 @@ class Supervisor:
                     self._notifier.ready()
                 self._begin_job(self._replace_on_demand())
                 self._begin_job(self._look_after_workers())
+                if self._notifier is not None:
+                    self._begin_job(self._notify(self._notifier))
                 if self._reloads:
                     self._begin_job(watch_files(self.replace_workers))
                 await self._stopping.wait()
@@ -141,6 +166,33 @@ class Supervisor:
         finally:
             self._listeners.remove_files()
         return self._status
+
+    async def _start_monitor(self) -> None:
+        """From now on the endpoint of the metrics answers, to the very end."""
+        if self._monitor is None:
+            return
+        serving = asyncio.ensure_future(self._monitor.serve())
+        try:
+            await self._monitor.started()
+        except RuntimeError:
+            await serving  # raises the reason
+
+    def describe(self) -> SupervisorStatus:
+        """What is published of the supervisor and its workers."""
+        return SupervisorStatus(
+            workers=[worker.describe() for worker in self._processes],
+            restarts=self._restarts,
+            started=self._begun,
+            ready=self._is_up and not self._stopping.is_set() and self._some_worker_answers(),
+        )
+
+    def _some_worker_answers(self) -> bool:
+        return any(worker.state == "ready" and self._answers(worker) for worker in self._processes)
+
+    def _answers(self, worker: WorkerProcess, within: float = _ANSWER_SECONDS) -> bool:
+        """Whether a worker's event loop has given a sign of life lately."""
+        age = self._board.heartbeat_age(worker.slot)
+        return (worker.age if age is None else age) < within
 
     # --- signals ---
 
@@ -200,11 +252,13 @@ class Supervisor:
 
     async def _start(self, slot: Slot) -> bool:
         """Starts a process in a place, as its worker if it gets ready; False if it doesn't."""
+        place = self._board.allocate()
         try:
             worker = WorkerProcess.start(
-                slot.number, self._command, slot.listeners, self._limits.for_one()
+                slot.number, self._command, slot.listeners, self._limits.for_one(), place
             )
         except OSError as error:
+            self._board.retire(place)
             logger.error("Worker %d can't be started: %s", slot.number, error)
             self._status = self._status or 1
             return False
@@ -221,6 +275,7 @@ class Supervisor:
     async def _watch(self, slot: Slot, worker: WorkerProcess) -> None:
         status = await worker.ended()
         self._processes.discard(worker)
+        self._board.retire(worker.slot)
         if worker.ended_well(status):
             logger.info("Worker %d (process %d) has stopped", worker.number, worker.pid)
             return
@@ -242,7 +297,9 @@ class Supervisor:
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), delay)
                         return
-                if not await self._start(slot):
+                if await self._start(slot):
+                    self._restarts["died"] += 1
+                else:
                     slot.failures += 1
 
     # --- replacing ---
@@ -260,19 +317,20 @@ class Supervisor:
             if self._notifier is not None:
                 self._notifier.reloading()
             for slot in list(self._slots):
-                if not await self._replace(slot):
+                if not await self._replace(slot, "replaced"):
                     logger.error("The other workers stay as they are")
                     break
             if self._notifier is not None:
                 self._notifier.ready()
 
-    async def _replace(self, slot: Slot) -> bool:
+    async def _replace(self, slot: Slot, reason: str) -> bool:
         """Starts a successor, then has the worker drain; False if the successor can't start."""
         async with slot.changing:
             former = slot.worker
             if not await self._start(slot):
                 logger.error("Worker %d stays, as its successor can't start", slot.number)
                 return False
+            self._restarts[reason] += 1
             if former is not None:
                 self._drain(former, signal.SIGHUP)
             return True
@@ -285,10 +343,25 @@ class Supervisor:
                 worker = slot.worker
                 if worker is None or worker.state != "ready":
                     continue
-                reason = worker.limits.reached(requests=0, seconds=worker.age, pid=worker.pid)
+                reason = worker.limits.reached(
+                    requests=self._board.requests(worker.slot),
+                    seconds=worker.age,
+                    pid=worker.pid,
+                )
                 if reason is not None:
                     logger.info("Replacing worker %d after %s", slot.number, reason)
-                    await self._replace(slot)
+                    await self._replace(slot, "recycled")
+
+    async def _notify(self, notifier: Notifier) -> None:
+        """Tells systemd that all is well as long as every worker's event loop answers."""
+        limit = max(notifier.watchdog_seconds or 0, _ANSWER_SECONDS)
+        while True:
+            workers = [worker for worker in self._processes if worker.state == "ready"]
+            if all(self._answers(worker, limit) for worker in workers):
+                notifier.alive()
+            connections = self._board.connections()
+            notifier.status(f"{len(workers)} workers, {connections} connections")
+            await asyncio.sleep(min((notifier.watchdog_seconds or 2) / 2, _LOOK_SECONDS))
 
     def _drain(self, worker: WorkerProcess, signum: signal.Signals) -> None:
         delay = 0.0 if signum == signal.SIGHUP else self._drain_delay

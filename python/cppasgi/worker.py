@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from dataclasses import asdict, dataclass
 
 from cppasgi import _native
+from cppasgi.board import BoardSlot
 
 VARIABLE = "_CPPASGI_WORKER"
 """Environment variable with a `Worker` as JSON; whoever has it is a worker process."""
@@ -23,12 +24,14 @@ class Worker:
         supervisor: process id of the supervisor, with which the worker ends.
         sockets: descriptors of bound sockets, each with its backlog.
         ready_fd: the end of a pipe: a byte says ready, closing it without one says failed.
+        board: where it counts.
     """
 
     number: int
     supervisor: int
     sockets: tuple[tuple[int, int], ...]
     ready_fd: int
+    board: BoardSlot
 
     @classmethod
     def inherited(cls, environ: MutableMapping[str, str]) -> Worker | None:
@@ -42,6 +45,7 @@ class Worker:
             return None
         values = json.loads(text)
         values["sockets"] = tuple((fd, backlog) for fd, backlog in values["sockets"])
+        values["board"] = BoardSlot(**values["board"])
         worker = cls(**values)
         for descriptor in worker.descriptors():
             os.set_inheritable(descriptor, False)
@@ -54,7 +58,7 @@ class Worker:
 
     def descriptors(self) -> list[int]:
         """Those that the process has to inherit."""
-        return [self.ready_fd, *(descriptor for descriptor, _ in self.sockets)]
+        return [self.ready_fd, self.board.fd, *(descriptor for descriptor, _ in self.sockets)]
 
     def report_ready(self) -> None:
         """Tells the supervisor that connections are accepted. Once."""

@@ -9,15 +9,14 @@ import subprocess
 import time
 from collections.abc import Sequence
 from signal import SIGKILL, Signals
-from typing import Literal, TypeAlias
 
+from cppasgi.board import BoardSlot
 from cppasgi.listeners import Listener
+from cppasgi.monitoring import WorkerState, WorkerStatus
 from cppasgi.recycling import WorkerLimits
 from cppasgi.worker import Worker
 
 logger = logging.getLogger("cppasgi.supervisor")
-
-WorkerState: TypeAlias = Literal["starting", "ready", "draining"]
 
 
 class WorkerProcess:
@@ -28,7 +27,8 @@ class WorkerProcess:
         pid: its process id.
         state: ``draining`` from the first request to end on.
         limits: after which it is to be replaced.
-        started: when, on ``time.time()``'s clock.
+        slot: its block of the board.
+        started: when, on ``time.monotonic()``'s clock.
     """
 
     def __init__(
@@ -37,13 +37,15 @@ class WorkerProcess:
         process: subprocess.Popen[bytes],
         ready_fd: int,
         limits: WorkerLimits,
+        slot: BoardSlot,
     ) -> None:
         """Takes a process over that was just started; see `start`."""
         self.number = number
         self.pid = process.pid
         self.limits = limits
+        self.slot = slot
         self.state: WorkerState = "starting"
-        self.started = time.time()
+        self.started = time.monotonic()
         self._asked: Signals | None = None
         self._process = process
         self._loop = asyncio.get_running_loop()
@@ -59,6 +61,7 @@ class WorkerProcess:
         command: Sequence[str],
         listeners: Sequence[Listener],
         limits: WorkerLimits,
+        slot: BoardSlot,
     ) -> WorkerProcess:
         """Starts a process that serves on bound sockets.
 
@@ -72,6 +75,7 @@ class WorkerProcess:
                 supervisor=os.getpid(),
                 sockets=tuple((each.socket.fileno(), each.backlog) for each in listeners),
                 ready_fd=write_end,
+                board=slot,
             )
             process = subprocess.Popen(
                 command,
@@ -85,7 +89,7 @@ class WorkerProcess:
             raise
         finally:
             os.close(write_end)
-        return cls(number, process, ready_fd, limits)
+        return cls(number, process, ready_fd, limits, slot)
 
     async def is_started(self) -> bool:
         """Waits until it accepts connections; False when it ended without getting that far."""
@@ -117,7 +121,11 @@ class WorkerProcess:
     @property
     def age(self) -> float:
         """Seconds since it was started."""
-        return time.time() - self.started
+        return time.monotonic() - self.started
+
+    def describe(self) -> WorkerStatus:
+        """What is published of it."""
+        return WorkerStatus(self.number, self.slot, self.pid, self.state, self.started)
 
     def signal(self, signum: Signals) -> None:
         """Sends a signal, unless it has ended."""

@@ -16,9 +16,11 @@ Session::Session(SessionHost& host, std::unique_ptr<net::Stream> stream)
       connection_{stream_->peer(), stream_->local()},
       http_(host.options.http),
       exchange_(*this),
-      since_(host.now()) {}
+      since_(host.now()) {
+  host_.metrics->connections.add();
+}
 
-Session::~Session() = default;
+Session::~Session() { host_.metrics->connections.subtract(); }
 
 void Session::start() {
   start_reading();
@@ -28,6 +30,11 @@ void Session::start() {
 // --- input ---
 
 void Session::on_read(std::span<char> bytes) {
+  host_.metrics->received_bytes.add(bytes.size());
+  receive(bytes);
+}
+
+void Session::receive(std::span<char> bytes) {
   if (phase_ == Phase::WebSocket && websocket_->takes_input() && waiting_input_.empty()) {
     websocket_->receive(bytes);
     pause_reading_if_full();
@@ -68,7 +75,7 @@ void Session::resume() {
   if (phase_ == Phase::Over || waiting_input_.empty()) return;
   if (phase_ == Phase::WebSocket ? !websocket_->takes_input() : !may_take_input()) return;
   std::string input = std::exchange(waiting_input_, {});
-  on_read(input);
+  receive(input);
   content_taken();
 }
 
@@ -83,6 +90,8 @@ bool Session::input_is_full() {
 void Session::pause_reading_if_full() {
   if (!reading_ || !input_is_full()) return;
   reading_ = false;
+  if (websocket_ != nullptr && websocket_->inbox_is_full())
+    host_.metrics->count(Limit::WebSocketQueue);
   stream_->stop_reading();
 }
 
@@ -117,11 +126,11 @@ void Session::handle_events() {
 
 void Session::handle(const http1::RequestReceived&) {
   if (!host_.options.proxy.address.empty()) read_proxy_headers();
-  if (host_.access_log.wants_details()) received_ = std::chrono::steady_clock::now();
+  if (host_.times_requests) received_ = std::chrono::steady_clock::now();
   request_complete_ = false;
-  if (++requests_ == host_.options.connections.max_requests || host_.draining()) {
-    http_.close_after_response();
-  }
+  const bool last = ++requests_ == host_.options.connections.max_requests;
+  if (last) host_.metrics->count(Limit::KeepAliveRequests);
+  if (last || host_.draining()) http_.close_after_response();
   // An opening handshake has no content for an application to wait for: it stays under the head's
   // deadline until its end.
   upgrade_asked_ = websocket::is_websocket_upgrade(http_.request());
@@ -159,8 +168,23 @@ void Session::handle(const http1::EndOfRequest&) {
 void Session::handle(const http1::ProtocolError& event) {
   if (http_.response_ended()) return;  // what follows it isn't wanted
   log(event.detail);
+  count_limit(event.status);
   request_complete_ = false;
   refuse(event.status, event.detail);
+}
+
+// Which limit an error of the protocol speaks of, if any.
+void Session::count_limit(int status) {
+  const HttpLimits& limits = host_.options.http;
+  if (status == 413) {
+    host_.metrics->count(Limit::RequestBody);
+  } else if (status == 414) {
+    host_.metrics->count(Limit::RequestLine);
+  } else if (status == 431) {
+    host_.metrics->count(http_.request().field_count() > limits.max_header_count
+                             ? Limit::RequestFields
+                             : Limit::RequestHeader);
+  }
 }
 
 // The server's own answer instead of the application's, if there is still time for one.
@@ -186,6 +210,7 @@ void Session::upgrade() {
   auto result = websocket::check_handshake(http_.request());
   if (auto* error = std::get_if<websocket::HandshakeError>(&result)) {
     log(error->detail);
+    host_.metrics->count(error->status == 426 ? Handshake::Version : Handshake::Invalid);
     http_.close_after_response();
     http::ResponseHead head{error->status, error->fields};
     head.fields.push_back({"content-type", "text/plain; charset=utf-8"});
@@ -245,16 +270,21 @@ void Session::flush() {
 }
 
 void Session::write_out() {
-  stream_->write(http_.bytes_to_send());
-  if (websocket_ != nullptr && http_.bytes_to_send().empty())
-    stream_->write(websocket_->bytes_to_send());
+  write(http_.bytes_to_send());
+  if (websocket_ != nullptr && http_.bytes_to_send().empty()) write(websocket_->bytes_to_send());
+}
+
+void Session::write(OutputBuffer& buffer, std::string_view tail) {
+  const std::size_t before = buffer.size() + tail.size();
+  stream_->write(buffer, tail);
+  host_.metrics->sent_bytes.add(before - buffer.size());
 }
 
 void Session::send_after(std::string_view payload) {
   if (!payload.empty()) {
     OutputBuffer& http = http_.bytes_to_send();
-    if (websocket_ != nullptr) stream_->write(http);
-    stream_->write(websocket_ != nullptr ? websocket_->bytes_to_send() : http, payload);
+    if (websocket_ != nullptr) write(http);
+    write(websocket_ != nullptr ? websocket_->bytes_to_send() : http, payload);
   }
   flush_later();
 }
@@ -278,7 +308,10 @@ Watermarks Session::unsent_marks() const {
 bool Session::send_file(FileSlice& file) {
   write_out();  // what comes before it
   if (unsent_bytes() == 0 && file.size() != 0) {
-    if (!stream_->send_file(file)) {
+    const std::uint64_t before = file.size();
+    const bool sent = stream_->send_file(file);
+    host_.metrics->sent_bytes.add(before - file.size());
+    if (!sent) {
       log("a file that is being sent can't be read or has become shorter");
       cut();
       return false;
@@ -371,6 +404,7 @@ void Session::drain() {
 
 void Session::cut() {
   if (phase_ == Phase::Over) return;
+  if (phase_ == Phase::Exchange) host_.metrics->responses_cut.add();
   // An orderly end would tell the client that a response which lasts until the close is complete.
   if (phase_ == Phase::Exchange || unsent_bytes() != 0) stream_->reset_on_close();
   enter(Phase::Over);
@@ -399,9 +433,11 @@ void Session::log_response() {
 void Session::log_access(std::string_view method, std::string_view target, int status,
                          const http::RequestHead* request) {
   std::chrono::steady_clock::duration taken{0};
-  if (host_.access_log.wants_details() && request != nullptr) {
+  if (host_.times_requests && request != nullptr) {
     taken = std::chrono::steady_clock::now() - received_;
+    if (status != 0) host_.metrics->request_duration.observe(taken);
   }
+  if (status != 0) host_.metrics->count_response(status);
   host_.access_log.add({connection().client, method, target, status,
                         status == 0 ? 0 : http_.response_content_bytes(), request,
                         std::chrono::duration_cast<std::chrono::microseconds>(taken)});

@@ -86,6 +86,7 @@ class Session final : private net::StreamObserver {
   void on_error(std::error_code error) override;
   void on_written() override;
 
+  void receive(std::span<char> bytes);
   void take_input(std::string_view bytes);
   bool may_take_input();
   void keep_input(std::string_view bytes);
@@ -97,12 +98,14 @@ class Session final : private net::StreamObserver {
   void upgrade();
   void enter(Phase phase);
   void write_out();
+  void write(OutputBuffer& buffer, std::string_view tail = {});
   Watermarks unsent_marks() const;
   void finish_exchange();
   void finish_sending();
   void start_reading();
   bool input_is_full();
   void pause_reading_if_full();
+  void count_limit(int status);
   void refuse(int status, std::string_view text);
   void watch_reader();
   bool client_owes_content() const;
@@ -114,7 +117,7 @@ class Session final : private net::StreamObserver {
 
   SessionHost& host_;
   std::unique_ptr<net::Stream> stream_;
-  std::chrono::steady_clock::time_point received_;  // the latest head, if the access log asks
+  std::chrono::steady_clock::time_point received_;  // the latest head, if SessionHost asks
   ConnectionInfo connection_;
   std::unique_ptr<ConnectionInfo> forwarded_;  // what a proxy says, if it is believed
   http1::Http1Protocol http_;

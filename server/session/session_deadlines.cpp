@@ -33,6 +33,7 @@ milliseconds Session::next_deadline() const {
 void Session::on_deadline(milliseconds now) {
   if (reader_deadline() <= now && !client_reads_on(now)) {
     log("the client does not read what is sent to it");
+    host_.metrics->count(Limit::TimeoutSend);
     cut();
   } else if (phase_deadline() <= now) {
     on_phase_deadline(now);
@@ -70,19 +71,26 @@ void Session::on_phase_deadline(milliseconds now) {
     case Phase::Idle:
       // A slow client may take longer than that for a large response, as long as it reads on.
       if (stream_->queued_bytes() == 0) {
+        if (!host_.draining()) {
+          host_.metrics->count(requests_ == 0 ? Limit::TimeoutRequestHeader
+                                              : Limit::TimeoutKeepAlive);
+        }
         cut();
       } else {
         since_ = now;
       }
       break;
     case Phase::Head:
+      host_.metrics->count(Limit::TimeoutRequestHeader);
       handle(http1::ProtocolError{408, "Request head took too long"});
       break;
     case Phase::Exchange:
       if (client_owes_content()) {
+        host_.metrics->count(Limit::TimeoutRequestBody);
         handle(http1::ProtocolError{408, "Request content took too long"});
       } else {
         log("the application did not respond in time");
+        host_.metrics->count(Limit::HttpTimeout);
         refuse(503, "Application failed to respond within time limit.");
       }
       break;

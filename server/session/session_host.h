@@ -9,6 +9,7 @@
 #include "server/application.h"
 #include "server/base/slot_table.h"
 #include "server/http1/http1_protocol.h"
+#include "server/metrics.h"
 #include "server/options.h"
 #include "server/session/access_log.h"
 #include "server/session/trusted_proxies.h"
@@ -31,13 +32,17 @@ class SessionHost {
         options(options_in),
         trusted_proxies(options_in.proxy.trusted),
         access_log(access_log_fd, options_in.access_log_format),
-        deflate(options_in.deflate) {}
+        deflate(options_in.deflate),
+        metrics(options_in.metrics_fd, options_in.metrics_slot),
+        times_requests(options_in.metrics_fd >= 0 || access_log.wants_details()) {}
 
   Application& application;
   const ServerOptions options;
   const TrustedProxies trusted_proxies;
   AccessLog access_log;
   websocket::DeflatePool deflate;
+  MetricsBlock metrics;
+  const bool times_requests;  // somebody wants to know how long they take
   SlotTable<HttpResponder> exchanges;
   SlotTable<WebSocketResponder> websockets;
   std::optional<Departure> departure;  // set once the server drains

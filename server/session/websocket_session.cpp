@@ -12,6 +12,7 @@
 namespace cppasgi::session {
 
 using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
 namespace {
 
@@ -31,7 +32,12 @@ WebSocketSession::WebSocketSession(Session& session, const websocket::OpeningHan
       deflate_offer_(handshake.deflate),
       since_(session.host().now()) {}
 
-WebSocketSession::~WebSocketSession() { session_.host().websockets.erase(id_); }
+WebSocketSession::~WebSocketSession() {
+  session_.host().websockets.erase(id_);
+  metrics().messages_queued.subtract(inbox_.size() - inbox_begin_);
+}
+
+Metrics& WebSocketSession::metrics() const { return *session_.host().metrics; }
 
 void WebSocketSession::begin() {
   log_access("WSCONNECTING");
@@ -65,7 +71,10 @@ void WebSocketSession::handle(const websocket::BinaryReceived& event) {
 
 void WebSocketSession::handle(const websocket::PingReceived&) { session_.flush_later(); }
 
-void WebSocketSession::handle(const websocket::PongReceived&) {}
+void WebSocketSession::handle(const websocket::PongReceived&) {
+  if (pinged_ == steady_clock::time_point{}) return;  // nobody asked
+  metrics().ping_duration.observe(steady_clock::now() - std::exchange(pinged_, {}));
+}
 
 void WebSocketSession::handle(const websocket::CloseReceived& event) {
   const std::string reason(event.reason);
@@ -76,6 +85,11 @@ void WebSocketSession::handle(const websocket::CloseReceived& event) {
 // Only at the end of the batch: the application may answer the messages that came before.
 void WebSocketSession::handle(const websocket::ProtocolFailed& event) {
   session_.log(event.detail);
+  if (event.close_code == websocket::kMessageTooBigCode) {
+    metrics().count(event.detail == websocket::kFrameTooBig ? Limit::WebSocketFrameSize
+                                                            : Limit::WebSocketMessageSize);
+  }
+  if (close_code_ == 0) close_code_ = event.close_code;
   failure_ = event;
   session_.host().resume_later(session_);
 }
@@ -96,6 +110,8 @@ void WebSocketSession::deliver(WebSocketMessage::Kind kind, std::string_view pay
   }
   inbox_.push_back({kind, protocol_.take(payload)});
   inbox_bytes_ += cost(inbox_.back());
+  metrics().messages_received.add();
+  metrics().messages_queued.add();
   last_message_ = session_.host().now();
   if (handler_ != nullptr) handler_->on_message();
 }
@@ -112,6 +128,7 @@ bool WebSocketSession::take_message(WebSocketMessage& message) {
   if (inbox_begin_ == inbox_.size()) return false;
   message = std::move(inbox_[inbox_begin_++]);
   inbox_bytes_ -= cost(message);
+  metrics().messages_queued.subtract();
   if (inbox_begin_ == inbox_.size()) {
     inbox_begin_ = 0;
     if (inbox_.capacity() > 1) release(inbox_);
@@ -133,6 +150,8 @@ void WebSocketSession::accept(std::string_view subprotocol,
   state_ = State::Open;
   since_ = opened_ = last_message_ = session_.host().now();
   log_access("WSCONNECT");
+  metrics().websockets.add();
+  metrics().count(Handshake::Accepted);
   websocket::write_accept_response(protocol_.bytes_to_send(), key_, subprotocol,
                                    accept_extensions(), fields);
   release(key_);
@@ -148,6 +167,11 @@ void WebSocketSession::accept(std::string_view subprotocol,
 std::string WebSocketSession::accept_extensions() {
   auto deflate = deflate_offer_ ? session_.host().deflate.accept(*deflate_offer_) : nullptr;
   if (deflate == nullptr) return {};
+  const bool dedicated = session_.host().options.deflate.mode == WebSocketDeflate::Mode::Dedicated;
+  if (dedicated && deflate->answer().server_no_context_takeover &&
+      !deflate_offer_->server_no_context_takeover) {
+    metrics().count(Limit::DeflateMemory);
+  }
   std::string extensions = websocket::extension_field(deflate->answer());
   protocol_.enable_deflate(std::move(deflate));
   return extensions;
@@ -155,6 +179,7 @@ std::string WebSocketSession::accept_extensions() {
 
 void WebSocketSession::deny_head(const http::ResponseHead& head) {
   state_ = State::Denying;
+  metrics().count(Handshake::Denied);
   session_.http().close_after_response();
   session_.http().send_head(head, session_.host().default_fields());
 }
@@ -177,9 +202,11 @@ SendStatus WebSocketSession::deny_content(std::string_view content, More more) {
   return SendStatus::Sent;
 }
 
-void WebSocketSession::refuse(int status, std::string_view text) {
+void WebSocketSession::refuse(int status, std::string_view text, Handshake reason) {
   session_.http().send_error(status, text, session_.host().default_fields());
   log_access("WSREJECT");
+  if (state_ == State::Connecting) metrics().count(reason);
+  state_ = State::Denying;
   session_.close_after_flush();
   disconnect(1006, {});
 }
@@ -192,6 +219,7 @@ bool WebSocketSession::may_send() {
   const bool drops = session_.host().options.websocket.slow_reader == SlowReader::Drop;
   if (!drops || state_ != State::Open || session_.writable()) return true;
   session_.log("the client reads too slowly");
+  metrics().count(Limit::WebSocketSlowReader);
   close(1013, "Reads too slowly");
   return false;
 }
@@ -199,11 +227,34 @@ bool WebSocketSession::may_send() {
 void WebSocketSession::send_text(std::string_view text) {
   if (!may_send()) return;
   session_.send_after(protocol_.send_text(text));
+  note_send();
 }
 
 void WebSocketSession::send_binary(std::string_view bytes) {
   if (!may_send()) return;
   session_.send_after(protocol_.send_binary(bytes));
+  note_send();
+}
+
+void WebSocketSession::note_send() {
+  if (state_ != State::Open) return;  // it was dropped
+  metrics().messages_sent.add();
+  if (writable()) {
+    metrics().send_duration.observe_none();
+  } else if (sends_waiting_++ == 0) {
+    waiting_since_ = steady_clock::now();
+    metrics().count(Limit::WebSocketUnsent);
+  }
+}
+
+// The sends that wait go on, or fail.
+void WebSocketSession::end_wait() {
+  if (sends_waiting_ == 0) return;
+  const steady_clock::duration waited = steady_clock::now() - waiting_since_;
+  while (sends_waiting_ != 0) {
+    metrics().send_duration.observe(waited);
+    --sends_waiting_;
+  }
 }
 
 bool WebSocketSession::writable() const {
@@ -212,6 +263,7 @@ bool WebSocketSession::writable() const {
 }
 
 void WebSocketSession::resume_sending() {
+  end_wait();
   if (handler_ != nullptr) handler_->on_writable();
 }
 
@@ -219,9 +271,10 @@ void WebSocketSession::resume_sending() {
 
 void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
   if (state_ == State::Connecting) {
-    refuse(403, "Forbidden");
+    refuse(403, "Forbidden", Handshake::Forbidden);
   } else if (state_ == State::Open) {
     state_ = State::Closing;
+    close_code_ = code;
     since_ = session_.host().now();
     protocol_.send_close(code, reason);
     session_.expect_deadline(next_deadline());
@@ -233,7 +286,7 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
 void WebSocketSession::fail() {
   if (state_ == State::Connecting ||
       (state_ == State::Denying && !session_.http().response_started())) {
-    refuse(500, "Internal Server Error");
+    refuse(500, "Internal Server Error", Handshake::ApplicationError);
   } else if (state_ == State::Denying) {
     session_.cut();
   } else {
@@ -252,7 +305,14 @@ void WebSocketSession::drain() {
 
 void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason) {
   if (state_ == State::Over) return;
-  if (state_ == State::Open || state_ == State::Closing) log_access("WSDISCONNECT");
+  end_wait();
+  if (state_ == State::Open || state_ == State::Closing) {
+    log_access("WSDISCONNECT");
+    metrics().websockets.subtract();
+    metrics().count_disconnect(close_code_ == 0 ? code : close_code_);
+  } else if (state_ == State::Connecting) {
+    metrics().count(Handshake::ClientLeft);
+  }
   state_ = State::Over;
   if (handler_ != nullptr) std::exchange(handler_, nullptr)->on_disconnect(code, reason);
   session_.host().websockets.erase(id_);
@@ -282,12 +342,14 @@ milliseconds WebSocketSession::next_deadline() const {
 void WebSocketSession::on_deadline(milliseconds now) {
   if (state_ == State::Connecting) {
     session_.log("the application did not answer the opening handshake in time");
-    refuse(503, "Service Unavailable");
+    metrics().count(Limit::WebSocketConnectTimeout);
+    refuse(503, "Service Unavailable", Handshake::Timeout);
   } else if (state_ == State::Open) {
     on_open_deadline(now);
   } else if (session_.unsent_bytes() != 0) {
     since_ = now;  // a slow client has yet to read our close frame; one that reads nothing is cut
   } else {
+    metrics().count(Limit::TimeoutWebSocketClose);
     session_.cut();
   }
 }
@@ -295,11 +357,14 @@ void WebSocketSession::on_deadline(milliseconds now) {
 void WebSocketSession::on_open_deadline(milliseconds now) {
   const Timeouts& timeouts = session_.host().options.timeouts;
   if (deadline_after(opened_, timeouts.websocket_age) <= now) {
+    metrics().count(Limit::WebSocketTimeout);
     close(1000, "Open for too long");
   } else if (deadline_after(last_message_, timeouts.websocket_idle) <= now) {
+    metrics().count(Limit::TimeoutWebSocketIdle);
     close(1000, "Idle for too long");
   } else if (!ping_outstanding_) {
     protocol_.send_ping({});
+    pinged_ = steady_clock::now();
     ping_outstanding_ = timeouts.ping_timeout.count() != 0;
     since_ = now;
     session_.flush_later();
@@ -308,6 +373,7 @@ void WebSocketSession::on_open_deadline(milliseconds now) {
     ping_outstanding_ = false;
     since_ = now;
   } else {
+    metrics().count(Limit::PingTimeout);
     session_.cut();
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/application.h"
+#include "server/metrics.h"
 #include "server/websocket/handshake.h"
 #include "server/websocket/websocket_protocol.h"
 
@@ -76,12 +77,17 @@ class WebSocketSession final : public WebSocketResponder {
   void deliver(WebSocketMessage::Kind kind, std::string_view payload);
   bool may_send();
   void on_open_deadline(std::chrono::milliseconds now);
-  void refuse(int status, std::string_view text);
+  Metrics& metrics() const;
+  void note_send();
+  void end_wait();
+  void refuse(int status, std::string_view text, Handshake reason);
   void log_access(std::string_view action) const;
 
   Session& session_;
   State state_ = State::Connecting;
   bool ping_outstanding_ = false;
+  std::uint16_t close_code_ = 0;     // of our close frame, if it was the first
+  std::uint32_t sends_waiting_ = 0;  // for the client, since waiting_since_
   SlotId id_;
   WebSocketHandler* handler_ = nullptr;
   websocket::WebSocketProtocol protocol_;
@@ -95,8 +101,10 @@ class WebSocketSession final : public WebSocketResponder {
   std::size_t inbox_bytes_ = 0;
   std::chrono::milliseconds
       since_;  // of the last sign of life, of the ping, or of entering the state
-  std::chrono::milliseconds opened_{0};        // when it was accepted
-  std::chrono::milliseconds last_message_{0};  // of either side; accepting counts
+  std::chrono::steady_clock::time_point waiting_since_;
+  std::chrono::steady_clock::time_point pinged_;  // when our latest unanswered ping was; 0: none
+  std::chrono::milliseconds opened_{0};           // when it was accepted
+  std::chrono::milliseconds last_message_{0};     // of either side; accepting counts
 };
 
 }  // namespace cppasgi::session

@@ -38,6 +38,7 @@ struct CloseReceived {
 
 // The peer broke the protocol (1002), sent bad UTF-8 (1007) or too much (1009). Nothing more is
 // received: answer with send_close(close_code, detail), then close the connection.
+inline constexpr std::string_view kFrameTooBig = "frame too big";  // a detail of 1009
 struct ProtocolFailed {
   std::uint16_t close_code = 1002;
   std::string_view detail;  // static text

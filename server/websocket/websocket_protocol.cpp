@@ -104,10 +104,10 @@ std::string_view WebSocketProtocol::size_error(const FrameHeader& header) const 
   const std::uint64_t excess =
       header.payload_bytes > max_frame ? header.payload_bytes - max_frame : 0;
   if (is_compressed(header)) {
-    if (excess > (max_frame >> kMaxExpansionShift) + kMaxExpansionBytes) return "frame too big";
+    if (excess > (max_frame >> kMaxExpansionShift) + kMaxExpansionBytes) return kFrameTooBig;
     return {};
   }
-  if (excess != 0) return "frame too big";
+  if (excess != 0) return kFrameTooBig;
   if (header.payload_bytes > unlimited_if_zero(limits_.max_message_bytes) - message_.size())
     return "message too big";
   return {};

@@ -1,0 +1,186 @@
+// What a server counts, in a block of memory that other processes can read while it runs: one block
+// per worker process, in a file that the supervisor made (python/cppasgi/board.py), or private.
+// Always on: a counter is one load and one store, without a lock and without asking whether anybody
+// looks. No clock, no Python. Written by the loop's thread only, read by anybody.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cppasgi {
+
+// One number of 64 bits. A block begins as zeros.
+class Counter {
+ public:
+  void add(std::uint64_t count = 1) { set(value() + count); }
+  void subtract(std::uint64_t count = 1) { set(value() - count); }
+  void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// How many durations fell below each bound, and not below the one before it.
+class Histogram {
+ public:
+  using Duration = std::chrono::nanoseconds;
+  static constexpr std::array<std::chrono::microseconds, 16> kBounds{
+      std::chrono::microseconds{500},
+      std::chrono::microseconds{1'000},
+      std::chrono::microseconds{2'500},
+      std::chrono::microseconds{5'000},
+      std::chrono::microseconds{10'000},
+      std::chrono::microseconds{25'000},
+      std::chrono::microseconds{50'000},
+      std::chrono::microseconds{100'000},
+      std::chrono::microseconds{250'000},
+      std::chrono::microseconds{500'000},
+      std::chrono::seconds{1},
+      std::chrono::microseconds{2'500'000},
+      std::chrono::seconds{5},
+      std::chrono::seconds{10},
+      std::chrono::seconds{30},
+      std::chrono::seconds{60}};
+
+  void observe(Duration duration) {
+    std::size_t bucket = 0;
+    while (bucket < kBounds.size() && duration > kBounds[bucket]) ++bucket;
+    buckets[bucket].add();
+    sum.add(duration.count() > 0 ? static_cast<std::uint64_t>(duration.count()) : 0);
+  }
+  void observe_none() { buckets[0].add(); }  // a duration of 0
+
+  std::array<Counter, kBounds.size() + 1> buckets;  // the last: above all bounds
+  Counter sum;                                      // nanoseconds
+};
+
+// What an operator limits; named like the argument of cppasgi.Server (docs/configuration.md).
+enum class Limit : std::uint8_t {
+  RequestLine,
+  RequestHeader,
+  RequestFields,
+  RequestBody,
+  KeepAliveRequests,
+  Concurrency,
+  TimeoutRequestHeader,
+  TimeoutRequestBody,
+  TimeoutKeepAlive,
+  TimeoutSend,
+  HttpTimeout,
+  ApplicationCloseTimeout,
+  GracefulTimeout,
+  WebSocketConnectTimeout,
+  WebSocketTimeout,
+  TimeoutWebSocketIdle,
+  TimeoutWebSocketClose,
+  PingTimeout,
+  WebSocketMessageSize,
+  WebSocketFrameSize,
+  WebSocketQueue,
+  WebSocketUnsent,      // send() had to wait
+  WebSocketSlowReader,  // the client was dropped instead, with 1013
+  DeflateMemory,        // a WebSocket got shared streams
+  Count,
+};
+
+// What became of an opening handshake.
+enum class Handshake : std::uint8_t {
+  Accepted,
+  Forbidden,         // the application closed: 403
+  Denied,            // it answered with a response of its own
+  Invalid,           // not a handshake of RFC 6455: 400
+  Version,           // of another version: 426
+  Timeout,           // the application didn't answer: 503
+  ApplicationError,  // it failed: 500
+  ClientLeft,
+  Count,
+};
+
+// All that is counted. Only counters and structs of them: the block has no pointers, and its layout
+// is told to readers by metrics_layout().
+struct Metrics {
+  Counter connections;  // open now
+  Counter received_bytes;
+  Counter sent_bytes;
+
+  std::array<Counter, 500> responses;  // by status, from 100 on
+  Counter responses_cut;               // the client left, or it was cut, before the end
+  Histogram request_duration;
+  Counter running_applications;  // calls now
+
+  Counter websockets;  // open now
+  std::array<Counter, static_cast<std::size_t>(Handshake::Count)> handshakes;
+  Counter messages_received;
+  Counter messages_sent;
+  Counter messages_queued;  // not yet received by the application, now
+  std::array<Counter, 16> disconnects_1000;
+  std::array<Counter, 100> disconnects_4000;
+  Counter disconnects_3xxx;
+  Counter disconnects_4xxx;  // from 4100 on
+  Counter disconnects_other;
+  Histogram send_duration;  // what a send() waited for its client
+  Histogram ping_duration;
+
+  std::array<Counter, static_cast<std::size_t>(Limit::Count)> limits;
+
+  Counter heartbeat;      // when the loop last ran, nanoseconds of the steady clock; 0: never
+  Counter last_loop_lag;  // nanoseconds
+  Counter last_gil_wait;
+  Histogram loop_lag;
+  Histogram gil_wait;
+
+  void count_response(int status) {
+    if (status >= 100 && status < 600) responses[static_cast<std::size_t>(status - 100)].add();
+  }
+  void count(Handshake result) { handshakes[static_cast<std::size_t>(result)].add(); }
+  void count(Limit limit, std::uint64_t times = 1) {
+    limits[static_cast<std::size_t>(limit)].add(times);
+  }
+  void count_disconnect(std::uint16_t code);
+  // The loop is alive: `lag` is how late it came, `interpreter_wait`: for the GIL.
+  void note_heartbeat(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds lag,
+                      std::chrono::nanoseconds interpreter_wait);
+};
+
+// One number of the block, for readers.
+struct MetricRow {
+  std::string family;  // its Prometheus name. One in "_seconds" is kept in nanoseconds
+  std::string kind;    // "counter", "gauge" (of all workers: the sum), "histogram", or "worker": a
+                       // gauge that can't be added up
+  std::string help;
+  std::string label;  // empty: the family has one number. Of histograms "le" or "sum"
+  std::string value;  // of the label. Buckets aren't cumulative; rows that are the same but for
+                      // the offset are to be added up
+  std::size_t offset = 0;  // bytes into the block
+};
+
+std::vector<MetricRow> metrics_layout();
+
+// Bytes of a block in a file: whole pages.
+std::size_t metrics_bytes();
+
+// The memory of one block.
+class MetricsBlock {
+ public:
+  // Block `slot` of the file `fd`, which may be closed afterwards; private memory for -1. Throws
+  // std::system_error.
+  MetricsBlock(int fd, std::size_t slot);
+  ~MetricsBlock();
+  MetricsBlock(const MetricsBlock&) = delete;
+  MetricsBlock& operator=(const MetricsBlock&) = delete;
+
+  Metrics& operator*() const { return *metrics_; }
+  Metrics* operator->() const { return metrics_; }
+
+ private:
+  Metrics* metrics_;
+};
+
+}  // namespace cppasgi

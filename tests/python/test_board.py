@@ -1,0 +1,83 @@
+"""The board of counters (cppasgi.board): lending blocks, taking them back, adding up."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from cppasgi.board import LAYOUT, BoardSlot, MetricsBoard, Row
+
+
+def row(family: str, value: str = "") -> Row:
+    return next(row for row in LAYOUT if (row.family, row.value) == (family, value))
+
+
+def write(board: MetricsBoard, slot: BoardSlot, row: Row, number: int) -> None:
+    """As a worker would."""
+    board._block(slot.index)[row.word] = number
+
+
+REQUESTS = row("cppasgi_http_requests_total", "200")
+OPEN = row("cppasgi_connections")
+HEARTBEAT = row("cppasgi_worker_heartbeat_seconds")
+DURATION = row("cppasgi_http_request_duration_seconds", "0.001")
+
+
+def test_every_number_has_a_place_of_its_own_per_family() -> None:
+    places = [(row.family, row.offset) for row in LAYOUT]
+    assert len(set(places)) == len(places)
+    assert all(row.offset % 8 == 0 for row in LAYOUT)
+
+
+def test_totals_add_up_workers() -> None:
+    board = MetricsBoard.create(slots=2)
+    first, second = board.allocate(), board.allocate()
+    write(board, first, REQUESTS, 3)
+    write(board, second, REQUESTS, 4)
+    write(board, second, OPEN, 5)
+    assert board.totals()[REQUESTS.word] == 7
+    assert board.totals()[OPEN.word] == 5
+    assert board.read(first)[REQUESTS.word] == 3
+    board.close()
+
+
+def test_what_a_retired_worker_counted_stays_and_its_gauges_end() -> None:
+    board = MetricsBoard.create(slots=1)
+    for round_number in (1, 2, 3):
+        slot = board.allocate()
+        assert board.read(slot) == [0] * len(board.read(slot))
+        for number in (REQUESTS, OPEN, HEARTBEAT, DURATION):
+            write(board, slot, number, 10)
+        board.retire(slot)
+        totals = board.totals()
+        assert totals[REQUESTS.word] == totals[DURATION.word] == 10 * round_number
+        assert totals[OPEN.word] == totals[HEARTBEAT.word] == 0
+    board.close()
+
+
+def test_a_board_has_so_many_slots() -> None:
+    board = MetricsBoard.create(slots=2)
+    first, second = board.allocate(), board.allocate()
+    with pytest.raises(RuntimeError, match="are taken"):
+        board.allocate()
+    board.retire(first)
+    with pytest.raises(ValueError, match="not in use"):
+        board.retire(first)
+    assert board.allocate() == first != second
+    with pytest.raises(ValueError, match="slots"):
+        MetricsBoard.create(slots=0)
+    board.close()
+
+
+def test_another_process_reads_the_same_board() -> None:
+    board = MetricsBoard.create(slots=2)
+    slot = board.allocate()
+    write(board, slot, REQUESTS, 8)
+    board.retire(slot)
+    write(board, board.allocate(), REQUESTS, 1)
+    other = MetricsBoard.from_fd(os.dup(board.fileno()))
+    assert other.totals()[REQUESTS.word] == 9
+    assert other.allocate() != slot
+    other.close()
+    board.close()

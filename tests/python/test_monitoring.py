@@ -1,0 +1,326 @@
+"""/metrics, /status, /healthz and /readyz of cppasgi.monitoring, and `cppasgi status` and `top`.
+
+The process under test (apps/monitored.py) is its own supervisor and its only worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from wire import BINARY, CLOSE, TEXT, Wire, close_payload
+
+HERE = Path(__file__).parent
+
+
+class Monitored:
+    """One running apps/monitored.py."""
+
+    def __init__(self, folder: Path, site: str, arguments: dict[str, object]) -> None:
+        self._log = (folder / "log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "apps.monitored", site, json.dumps(arguments)],
+            cwd=HERE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        self.monitoring, self.site, self.unready = (
+            (host, port) for host, port in json.loads(self.line())
+        )
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, Path(self._log.name).read_text()
+        return line
+
+    def enter(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._log.close()
+
+    @property
+    def address(self) -> str:
+        return f"{self.monitoring[0]}:{self.monitoring[1]}"
+
+    def get(self, path: str, unready: bool = False, method: str = "GET") -> httpx.Response:
+        host, port = self.unready if unready else self.monitoring
+        with httpx.Client(timeout=10, trust_env=False) as client:
+            return client.request(method, f"http://{host}:{port}{path}")
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample, by its name with labels as in the text."""
+        found = {}
+        for family in text_string_to_metric_families(self.get("/metrics").text):
+            for sample in family.samples:
+                labels = ",".join(
+                    f'{name}="{value}"' for name, value in sorted(sample.labels.items())
+                )
+                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
+    def metric(self, name: str, expected: float, timeout: float = 5) -> None:
+        """Waits until the sample has this value."""
+        end = time.monotonic() + timeout
+        while (value := self.metrics().get(name)) != expected:
+            assert time.monotonic() < end, f"{name} is {value}, not {expected}"
+            time.sleep(0.02)
+
+    def connect(self) -> Wire:
+        return Wire.open(self.site)
+
+
+Start = Callable[..., Monitored]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    started: list[Monitored] = []
+
+    def start(site: str = "apps.probe:app", **arguments: object) -> Monitored:
+        started.append(Monitored(tmp_path_factory.mktemp("monitored"), site, arguments))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def monitored(start: Start) -> Monitored:
+    """One for all tests that only look; those that count look at differences."""
+    return start()
+
+
+def test_requests_are_counted_by_status_and_timed(start: Start) -> None:
+    monitored = start()
+    with monitored.connect() as wire:
+        for _ in range(3):
+            wire.get("/no-such-path")
+        status = wire.get("/no-such-path").status
+    monitored.metric(f'cppasgi_http_requests_total{{status="{status}"}}', 4)
+    metrics = monitored.metrics()
+    assert metrics["cppasgi_http_request_duration_seconds_count"] == 4
+    assert metrics['cppasgi_http_request_duration_seconds_bucket{le="+Inf"}'] == 4
+    assert 0 < metrics["cppasgi_http_request_duration_seconds_sum"] < 4
+    assert metrics["cppasgi_received_bytes_total"] > 100
+    assert metrics["cppasgi_sent_bytes_total"] > 100
+
+
+def test_a_websocket_is_counted_from_handshake_to_close(start: Start) -> None:
+    monitored = start()
+    with monitored.connect().upgraded("/echo/any") as wire:
+        monitored.metric("cppasgi_websocket_connections", 1)
+        monitored.metric("cppasgi_application_calls", 1)
+        wire.send_frame(TEXT, "one")
+        wire.send_frame(BINARY, b"two")
+        wire.read_frame(), wire.read_frame()
+        wire.send_frame(CLOSE, close_payload(4002))
+        assert wire.read_close() == 4002
+    with monitored.connect() as wire:
+        assert wire.upgrade("/no-such-path").status == 403
+    monitored.metric("cppasgi_websocket_connections", 0)
+    monitored.metric("cppasgi_connections", 0)
+    metrics = monitored.metrics()
+    assert metrics['cppasgi_websocket_messages_total{direction="in"}'] == 2
+    assert metrics['cppasgi_websocket_messages_total{direction="out"}'] == 2
+    assert metrics['cppasgi_websocket_handshakes_total{result="accepted"}'] == 1
+    assert metrics['cppasgi_websocket_handshakes_total{result="rejected"}'] == 1
+    assert metrics['cppasgi_websocket_handshake_failures_total{reason="forbidden"}'] == 1
+    assert metrics['cppasgi_websocket_disconnects_total{code="4002"}'] == 1
+    assert metrics["cppasgi_websocket_send_duration_seconds_count"] == 2
+    assert metrics["cppasgi_websocket_queued_messages"] == 0
+
+
+def test_limits_are_counted_by_the_name_of_their_flag(start: Start) -> None:
+    monitored = start(limit_request_line=100, limit_concurrency=2)
+    with monitored.connect() as wire:
+        assert wire.get("/" + "x" * 200).status == 414
+    monitored.metric('cppasgi_limits_total{limit="limit_request_line"}', 1)
+    monitored.metric("cppasgi_connections", 0)
+    with monitored.connect() as one, monitored.connect() as two, monitored.connect() as three:
+        one.get("/root")
+        two.get("/root")
+        assert three.response().status == 503
+    monitored.metric('cppasgi_limits_total{limit="limit_concurrency"}', 1)
+
+
+def test_totals_stay_when_the_worker_ends(start: Start) -> None:
+    monitored = start()
+    with monitored.connect().upgraded("/echo/any") as wire:
+        monitored.enter()
+        wire.send_frame(CLOSE, close_payload(wire.read_close() or 0))
+    assert monitored.line() == "retired\n"
+    metrics = monitored.metrics()
+    assert metrics['cppasgi_websocket_handshakes_total{result="accepted"}'] == 1
+    assert metrics['cppasgi_websocket_disconnects_total{code="1001"}'] == 1
+    assert metrics["cppasgi_websocket_connections"] == 0
+    assert not [name for name in metrics if name.startswith("cppasgi_worker_connections")]
+
+
+def test_metrics_have_the_workers(monitored: Monitored) -> None:
+    metrics = monitored.metrics()
+    worker = f'pid="{monitored.process.pid}",worker="0"'
+    assert metrics["cppasgi_ready"] == 1
+    assert metrics['cppasgi_worker_restarts_total{reason="exited"}'] == 2
+    states = {name: value for name, value in metrics.items() if "_worker_state{" in name}
+    assert [name for name, value in states.items() if value] == [
+        f'cppasgi_worker_state{{pid="{monitored.process.pid}",state="ready",worker="0"}}'
+    ]
+    assert len(states) == 3
+    assert metrics[f"cppasgi_worker_resident_bytes{{{worker}}}"] > 1_000_000
+    assert metrics[f"cppasgi_worker_cpu_seconds_total{{{worker}}}"] > 0
+    assert metrics[f"cppasgi_worker_connections{{{worker}}}"] == 0
+
+
+def test_openmetrics_is_answered_to_who_asks_for_it(monitored: Monitored) -> None:
+    accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+    response = httpx.get(f"http://{monitored.address}/metrics", headers=accept, trust_env=False)
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
+
+
+def test_status_is_json(monitored: Monitored) -> None:
+    status = monitored.get("/status").json()
+    assert status["ready"] is True
+    assert status["restarts"] == {"exited": 2}
+    (worker,) = status["workers"]
+    assert (worker["number"], worker["state"]) == (0, "ready")
+    assert worker["pid"] == monitored.process.pid
+    assert worker["heartbeat_age"] is None
+    assert worker["connections"] == status["totals"]["connections"]
+
+
+@pytest.mark.parametrize(
+    ("path", "unready", "method", "status", "text"),
+    [
+        ("/healthz", False, "GET", 200, "alive\n"),
+        ("/healthz", True, "GET", 200, "alive\n"),
+        ("/readyz", False, "GET", 200, "ready\n"),
+        ("/readyz", True, "GET", 503, "not ready: 1 of 1 workers are\n"),
+        ("/readyz", False, "HEAD", 200, ""),
+        ("/readyz", False, "POST", 405, "GET or HEAD only\n"),
+        ("/other", False, "GET", 404, "here are /metrics, /status, /healthz, /readyz\n"),
+    ],
+)
+def test_answers(
+    monitored: Monitored, path: str, unready: bool, method: str, status: int, text: str
+) -> None:
+    response = monitored.get(path, unready, method)
+    assert (response.status_code, response.text) == (status, text)
+    assert response.headers["cache-control"] == "no-store"
+
+
+# --- the commands ---
+
+
+def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cppasgi", *args],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+def test_status_prints_a_line_for_each_worker(monitored: Monitored) -> None:
+    result = run("status", "--metrics", monitored.address)
+    assert (result.returncode, result.stderr) == (0, "")
+    first, _head, worker = result.stdout.splitlines()
+    assert ", ready, up " in first
+    assert "restarts: 2 exited" in first
+    assert worker.split()[:3] == ["0", str(monitored.process.pid), "ready"]
+
+
+def test_status_as_json_at_an_address_from_the_environment(monitored: Monitored) -> None:
+    result = run("status", "--json", CPPASGI_METRICS=monitored.address)
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["workers"][0]["pid"] == monitored.process.pid
+
+
+def test_status_of_a_service_that_is_not_ready_fails(monitored: Monitored) -> None:
+    result = run("status", "--metrics", f"{monitored.unready[0]}:{monitored.unready[1]}")
+    assert result.returncode == 1
+    assert ", not ready, up " in result.stdout
+
+
+def test_top_draws_the_workers(monitored: Monitored) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cppasgi", "top", "--metrics", monitored.address],
+        env={**os.environ, "COLUMNS": "150"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2.5)
+    process.send_signal(2)
+    output, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+    assert str(monitored.process.pid) in output
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "message"),
+    [
+        (["--metrics", "127.0.0.1:1"], 1, "no answer from 127.0.0.1:1: Connection refused"),
+        (["--metrics", "unix:/nowhere"], 1, "no answer from unix:/nowhere: No such file or dir"),
+        (["--metrics", "nowhere"], 1, "'nowhere' is neither HOST:PORT nor unix:PATH"),
+        ([], 2, "--metrics ADDRESS or the variable CPPASGI_METRICS is needed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["status", "top"])
+def test_mistakes_are_one_line(command: str, args: list[str], status: int, message: str) -> None:
+    result = run(command, *args)
+    assert result.returncode == status
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_another_server_is_not_taken_for_cppasgi(monitored: Monitored) -> None:
+    result = run("status", "--metrics", f"{monitored.site[0]}:{monitored.site[1]}")
+    assert result.returncode == 1
+    assert "is not the address of cppasgi's --metrics" in result.stderr
+
+
+@pytest.mark.parametrize("module", ["rich", "prometheus_client"])
+def test_a_missing_library_is_one_clear_line(
+    monitored: Monitored, module: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{module}.py").write_text("raise ImportError")
+    if module == "rich":
+        result = run("top", "--metrics", monitored.address, PYTHONPATH=str(tmp_path))
+        assert result.stderr == (
+            "cppasgi top: top needs the library rich: pip install 'cppasgi[metrics]'\n"
+        )
+        return
+    code = (
+        "from cppasgi.board import MetricsBoard\n"
+        "from cppasgi.monitoring import monitoring_application\n"
+        "monitoring_application(MetricsBoard.create(), lambda: None)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert result.stderr.splitlines()[-1] == (
+        "ImportError: metrics need the library prometheus-client: pip install 'cppasgi[metrics]'"
+    )
