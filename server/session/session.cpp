@@ -173,20 +173,6 @@ void Session::handle(const http1::ProtocolError& event) {
   refuse(event.status, event.detail);
 }
 
-// Which limit an error of the protocol speaks of, if any.
-void Session::count_limit(int status) {
-  const HttpLimits& limits = host_.options.http;
-  if (status == 413) {
-    host_.metrics->count(Limit::RequestBody);
-  } else if (status == 414) {
-    host_.metrics->count(Limit::RequestLine);
-  } else if (status == 431) {
-    host_.metrics->count(http_.request().field_count() > limits.max_header_count
-                             ? Limit::RequestFields
-                             : Limit::RequestHeader);
-  }
-}
-
 // The server's own answer instead of the application's, if there is still time for one.
 void Session::refuse(int status, std::string_view text) {
   if (http_.response_started()) {
@@ -421,36 +407,6 @@ void Session::enter(Phase phase) {
   } else if (phase != Phase::Exchange && phase != Phase::WebSocket) {
     expect_deadline(next_deadline());
   }
-}
-
-// --- log ---
-
-void Session::log_response() {
-  log_access(http_.request().method(), http_.request().target(), http_.response_status(),
-             &http_.request());
-}
-
-void Session::log_access(std::string_view method, std::string_view target, int status,
-                         const http::RequestHead* request) {
-  std::chrono::steady_clock::duration taken{0};
-  if (host_.times_requests && request != nullptr) {
-    taken = std::chrono::steady_clock::now() - received_;
-    if (status != 0) host_.metrics->request_duration.observe(taken);
-  }
-  if (status != 0) host_.metrics->count_response(status);
-  host_.access_log.add({connection().client, method, target, status,
-                        status == 0 ? 0 : http_.response_content_bytes(), request,
-                        std::chrono::duration_cast<std::chrono::microseconds>(taken)});
-}
-
-void Session::log(std::string_view what) const {
-  std::string line;
-  const Address& client = connection().client;
-  if (client.family == Address::Family::Tcp) {
-    line = client.host + ':' + std::to_string(client.port) + ": ";
-  }
-  line += what;
-  host_.application.on_log(line);
 }
 
 }  // namespace cppasgi::session

@@ -1,0 +1,49 @@
+// What a session writes down: lines of the access log, lines for the operator, and counts of
+// responses and of limits that were reached.
+#include "server/session/session.h"
+
+namespace cppasgi::session {
+
+void Session::log_response() {
+  log_access(http_.request().method(), http_.request().target(), http_.response_status(),
+             &http_.request());
+}
+
+void Session::log_access(std::string_view method, std::string_view target, int status,
+                         const http::RequestHead* request) {
+  std::chrono::steady_clock::duration taken{0};
+  if (host_.times_requests && request != nullptr) {
+    taken = std::chrono::steady_clock::now() - received_;
+    if (status != 0) host_.metrics->request_duration.observe(taken);
+  }
+  if (status != 0) host_.metrics->count_response(status);
+  host_.access_log.add({connection().client, method, target, status,
+                        status == 0 ? 0 : http_.response_content_bytes(), request,
+                        std::chrono::duration_cast<std::chrono::microseconds>(taken)});
+}
+
+void Session::log(std::string_view what) const {
+  std::string line;
+  const Address& client = connection().client;
+  if (client.family == Address::Family::Tcp) {
+    line = client.host + ':' + std::to_string(client.port) + ": ";
+  }
+  line += what;
+  host_.application.on_log(line);
+}
+
+// Which limit an error of the protocol speaks of, if any.
+void Session::count_limit(int status) {
+  const HttpLimits& limits = host_.options.http;
+  if (status == 413) {
+    host_.metrics->count(Limit::RequestBody);
+  } else if (status == 414) {
+    host_.metrics->count(Limit::RequestLine);
+  } else if (status == 431) {
+    host_.metrics->count(http_.request().field_count() > limits.max_header_count
+                             ? Limit::RequestFields
+                             : Limit::RequestHeader);
+  }
+}
+
+}  // namespace cppasgi::session
