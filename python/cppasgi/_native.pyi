@@ -14,7 +14,6 @@ class ClientDisconnected(ConnectionError):
 def keep_freed_memory() -> None:
     """Has the heap of the process keep up to 8 MiB of freed memory (server/base/heap.h)."""
 
-# include "server/metrics.h"
 def guard_stop(signals: Sequence[int], grace: float, dump_signal: int) -> None:
     """Has the process end `grace` seconds after the first of `signals`, even while it is stuck.
 
@@ -30,6 +29,18 @@ def keep_process() -> None:
 
 def die_with_parent(parent_pid: int, signum: int) -> None:
     """Sends `signum` to this process when its parent ends; at once if that isn't `parent_pid`."""
+
+METRICS_BYTES: int
+"""Size of one server's block of counters: whole pages."""
+
+def metrics_layout() -> list[tuple[str, str, str, str, str, int]]:
+    """Describes the numbers of a block: (family, kind, help, label, value of the label, offset).
+
+    Each is an unsigned integer of 8 bytes. Kinds are ``counter``, ``gauge`` and ``histogram``,
+    whose numbers add up over workers, and ``worker``, a gauge whose don't. Of a histogram the label
+    is ``le`` (buckets, not cumulative) or ``sum``. A family in ``_seconds`` is in nanoseconds. Rows
+    that differ in the offset only are to be added up.
+    """
 
 class ServerOptions:
     """Options of a server (server/options.h), in seconds and bytes.

@@ -37,9 +37,10 @@ from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import check_reload
 from cppasgi.server import END_SECONDS, Server
 from cppasgi.signals import STOP_SIGNALS, handled, write_stacks_on_signal
-from cppasgi.supervisor import Supervisor, worker_command
+from cppasgi.supervisor import Supervisor
 from cppasgi.systemd import Notifier
 from cppasgi.worker import Worker
+from cppasgi.worker_process import worker_command
 
 logger = logging.getLogger("cppasgi.cli")
 

@@ -66,11 +66,14 @@ class Listeners:
         addresses: what is listened on once `open()` returned; for TCP with the real port.
     """
 
-    def __init__(self, descriptions: Sequence[str], *, shared: bool = False) -> None:
+    def __init__(
+        self, descriptions: Sequence[str], *, shared: bool = False, announced: bool = True
+    ) -> None:
         """Reads the descriptions; nothing is opened yet.
 
         Args:
             descriptions: of the endpoints.
+            announced: whether the log tells of them.
             shared: whether each TCP address will have several sockets (SO_REUSEPORT).
 
         Raises:
@@ -78,6 +81,7 @@ class Listeners:
         """
         self._endpoints = [(text, parse_endpoint(text)) for text in sorted(descriptions)]
         self._shared = shared
+        self._log = logger.info if announced else logger.debug
         self._unix_files: list[UnixSocketFile] = []
         self.addresses: list[ListenAddress] = []
 
@@ -89,7 +93,7 @@ class Listeners:
         """
         listeners: list[Listener] = []
         for description, endpoint in self._endpoints:
-            logger.info("Configuring endpoint %s", description)
+            self._log("Configuring endpoint %s", description)
             try:
                 listeners.append(self._open_one(endpoint))
             except OSError as error:
@@ -114,11 +118,11 @@ class Listeners:
         """Logs each address. Differs from Daphne: those of Unix sockets too."""
         for address in self.addresses:
             if isinstance(address, tuple):
-                logger.info("Listening on TCP address %s", format_address(address))
+                self._log("Listening on TCP address %s", format_address(address))
             elif address.startswith("file descriptor "):
-                logger.info("Listening on %s", address)
+                self._log("Listening on %s", address)
             else:
-                logger.info("Listening on Unix socket %s", address)
+                self._log("Listening on Unix socket %s", address)
 
     def remove_files(self) -> None:
         """Removes the files of Unix sockets; may be called again and in a signal handler."""

@@ -108,6 +108,7 @@ class Server:
         worker: Worker | None = None,
         notifier: Notifier | None = None,
         metrics: BoardSlot | None = None,
+        announced: bool = True,
     ) -> None:
         """Prepares a server; nothing is opened yet.
 
@@ -192,6 +193,7 @@ class Server:
             notifier: tells systemd how the server is doing.
             metrics: where the server counts, for another process to read (`cppasgi.board`). Its
                 descriptor must stay open until the server runs.
+            announced: whether the log tells of the addresses.
 
         Raises:
             TypeError: the application is not callable.
@@ -257,7 +259,9 @@ class Server:
         self.notifier = notifier
         self._worker = worker
         self._listeners: Listeners | InheritedListeners = (
-            Listeners(self.endpoints) if worker is None else InheritedListeners(worker.sockets)
+            Listeners(self.endpoints, announced=announced)
+            if worker is None
+            else InheritedListeners(worker.sockets)
         )
         self._native: _native.Server | None = None
         self._runs_loop = False

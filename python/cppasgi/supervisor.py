@@ -12,20 +12,18 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 from cppasgi.board import MetricsBoard
-from cppasgi.listeners import Listener, Listeners
+from cppasgi.listeners import Listeners
 from cppasgi.monitoring import SupervisorStatus, monitoring_application
 from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import watch_files
 from cppasgi.server import Server
 from cppasgi.systemd import Notifier
-from cppasgi.worker_process import WorkerProcess, how_it_ended
+from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
 
 logger = logging.getLogger("cppasgi.supervisor")
 
@@ -38,31 +36,6 @@ _ANSWER_SECONDS = 3.0
 _MOST_BACK_OFF_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 """Between two looks at what the workers have reached."""
-
-
-class Slot:
-    """One place for a worker: its sockets, and the process that serves on them now.
-
-    Attributes:
-        number: from 1 on.
-        listeners: bound sockets, which every process of this place inherits: what waits in their
-            queues outlives it.
-        worker: the process that counts; None when it could not be started.
-        failures: how many in a row did not live long.
-        changing: held by whoever replaces the process.
-    """
-
-    def __init__(self, number: int, listeners: Sequence[Listener]) -> None:
-        self.number = number
-        self.listeners = listeners
-        self.worker: WorkerProcess | None = None
-        self.failures = 0
-        self.changing = asyncio.Lock()
-
-    def close(self) -> None:
-        """Gives up its sockets; processes that have them go on."""
-        for listener in self.listeners:
-            listener.socket.close()
 
 
 class Supervisor:
@@ -115,6 +88,7 @@ class Supervisor:
                 [metrics],
                 lifespan="off",
                 slow_callback=0,
+                announced=False,
             )
         )
         self._restarts = dict.fromkeys(("died", "replaced", "recycled"), 0)
@@ -176,6 +150,7 @@ class Supervisor:
             await self._monitor.started()
         except RuntimeError:
             await serving  # raises the reason
+        logger.info("Metrics at %s", ", ".join(self._monitor.endpoints))
 
     def describe(self) -> SupervisorStatus:
         """What is published of the supervisor and its workers."""
@@ -406,10 +381,3 @@ class Supervisor:
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
         return job
-
-
-def worker_command() -> list[str]:
-    """The command that started this process, for starting workers."""
-    if "cppasgi_native" in sys.builtin_module_names:  # cppasgi-embed
-        return [str(Path("/proc/self/exe").readlink()), *sys.argv[1:]]
-    return [sys.executable, *sys.orig_argv[1:]]

@@ -1,4 +1,4 @@
-"""A worker process as its supervisor sees it: starting, ready, draining, over."""
+"""A worker process as its supervisor sees it, and the place that it fills."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 import logging
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from signal import SIGKILL, Signals
 
 from cppasgi.board import BoardSlot
@@ -161,6 +163,38 @@ class WorkerProcess:
         if is_ready and self.state == "starting":
             self.state = "ready"
         self._started.set_result(is_ready)
+
+
+class Slot:
+    """One place for a worker: its sockets, and the process that serves on them now.
+
+    Attributes:
+        number: from 1 on.
+        listeners: bound sockets, which every process of this place inherits: what waits in their
+            queues outlives it.
+        worker: the process that counts; None when it could not be started.
+        failures: how many in a row did not live long.
+        changing: held by whoever replaces the process.
+    """
+
+    def __init__(self, number: int, listeners: Sequence[Listener]) -> None:
+        self.number = number
+        self.listeners = listeners
+        self.worker: WorkerProcess | None = None
+        self.failures = 0
+        self.changing = asyncio.Lock()
+
+    def close(self) -> None:
+        """Gives up its sockets; processes that have them go on."""
+        for listener in self.listeners:
+            listener.socket.close()
+
+
+def worker_command() -> list[str]:
+    """The command that started this process, for starting workers."""
+    if "cppasgi_native" in sys.builtin_module_names:  # cppasgi-embed
+        return [str(Path("/proc/self/exe").readlink()), *sys.argv[1:]]
+    return [sys.executable, *sys.orig_argv[1:]]
 
 
 def how_it_ended(status: int) -> str:
