@@ -262,13 +262,22 @@ def test_status_of_a_service_that_is_not_ready_fails(monitored: Monitored) -> No
 
 def test_top_draws_the_workers(monitored: Monitored) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cppasgi", "top", "--metrics", monitored.address],
+        [
+            sys.executable,
+            "-m",
+            "cppasgi",
+            "top",
+            "--interval",
+            "0.2",
+            "--metrics",
+            monitored.address,
+        ],
         env={**os.environ, "COLUMNS": "150"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(2.5)
+    time.sleep(1.5)
     process.send_signal(2)
     output, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
