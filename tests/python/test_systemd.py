@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import StartServer
+
+ROOT = Path(__file__).parents[2]
 
 
 class NotifySocket:
@@ -101,6 +105,21 @@ def test_watchdog_depends_on_every_loop(
         wire.request("/blocked/1000")
         notify.count("WATCHDOG=1", 1.5 if workers == "1" else 3.5)
         assert notify.count("WATCHDOG=1", 1.2) == 0
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
+def test_example_unit_is_hardened() -> None:
+    unit = ROOT / "examples" / "systemd" / "cppasgi.service"
+    command = [
+        "systemd-analyze",
+        "security",
+        "--no-pager",
+        "--offline=true",
+        "--threshold=15",
+        unit,
+    ]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert outcome.returncode == 0, outcome.stdout[-300:]
 
 
 def test_status_has_the_counts(server: StartServer, notify: NotifySocket) -> None:
