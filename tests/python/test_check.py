@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import StartServer
 from server_process import HERE
 
 
@@ -98,10 +99,27 @@ def test_asgi_application_is_missing(check) -> None:
     assert "cppasgi: problem: The setting ASGI_APPLICATION is missing" in lines[0]
 
 
+IN_MEMORY = {
+    "ASGI_APPLICATION": "a.b",
+    "CHANNEL_LAYERS": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+}
+
+
+def test_layer_in_memory_is_a_problem_with_several_workers(check) -> None:
+    status, lines = check("--workers", "2", "apps.checked_site:app", settings=IN_MEMORY)
+    assert status == 1
+    assert lines[0].startswith('cppasgi: problem: The channel layer "default" is in memory')
+
+
+def test_several_workers_warn_of_a_layer_in_memory(server: StartServer) -> None:
+    env = {"SITE_SETTINGS": json.dumps(IN_MEMORY)}
+    process = server("apps.checked_site:app", "--workers", "2", env=env)
+    warning = 'The channel layer "default" is in memory: workers don\'t share it'
+    assert process.log().count(warning) == 1
+
+
 def test_layer_in_memory_is_a_warning(check) -> None:
-    backend = "channels.layers.InMemoryChannelLayer"
-    settings = {"ASGI_APPLICATION": "a.b", "CHANNEL_LAYERS": {"default": {"BACKEND": backend}}}
-    status, lines = check("apps.checked_site:app", settings=settings)
+    status, lines = check("apps.checked_site:app", settings=IN_MEMORY)
     assert status == 0
     assert lines[0] == (
         'cppasgi: warning: The channel layer "default" is in memory and reaches this process only'
