@@ -27,7 +27,8 @@ USERS = ("alice", "bob", "carol", "mod")
 
 
 def pytest_addoption(parser):
-    """Adds the size of the crowd that talks while servers and Redis restart."""
+    """Adds the sizes of crowds: that of the restarts, and how much of RED-RED's picture."""
+    parser.addoption("--picture", type=float, default=0.1, help="part of it (%(default)s)")
     parser.addoption(
         "--clients", type=int, default=40, help="sockets of the restart test (%(default)s)"
     )

@@ -5,7 +5,8 @@ Pictures are kept in build/screenshots/.
 
 import pytest
 from browser import Window
-from sites import IDRISSIMART, REDRED, SENSORS
+from nginx import everything_to, make_certificate, nginx_running
+from sites import IDRISSIMART, REDRED, SENSORS, free_port
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -147,6 +148,29 @@ def test_idrissimart_chat(windows, serve, no_errors):
     bob.until_text("#messages", "not shown in Rabat")
     bob.write("#composer input", "We look into it.")
     alice.until_text("#messages", "We look into it.")
+
+
+def test_idrissimart_over_tls(windows, serve, no_errors, tmp_path):
+    """I2, I12: the same chat through nginx, which ends TLS: the page uses wss."""
+    certificate, key = make_certificate(tmp_path)
+    port = free_port()
+    tls = f"ssl; ssl_certificate {certificate}; ssl_certificate_key {key}"
+    asgi = int(serve(IDRISSIMART).rpartition(":")[2])
+    with nginx_running(tmp_path, everything_to([asgi], port, tls), port):
+        alice, bob = windows
+        for window, name in ((bob, "bob"), (alice, "alice")):
+            window.log_in(f"https://localhost:{port}", name)
+        bob.click(".ad[data-id='2'] button")
+        bob.until_text("#chat-state", "Connected")
+        bob.write("#composer input", "Does it come with a lock?")
+        alice.until(lambda: len(alice.all(".conversation")) >= 1)
+        alice.run("[...document.querySelectorAll('.conversation')].at(-1).click()")
+        alice.until_text("#messages", "with a lock?")
+        alice.write("#composer input", "With two.")
+        bob.until_text("#messages", "With two.")
+        bob.photograph("idrissimart-tls")
+        for window in windows:  # their sockets must not outlive nginx
+            window.open("about:blank")
 
 
 def test_sensors_page(windows, serve, no_errors):

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import ExitStack, suppress
@@ -264,6 +265,38 @@ async def test_restarts_while_many_talk(start_site, tmp_path, server_command, py
         await talking
         listed = bob.call(sites[0], "GET", "chat/ad/1/messages/").json()["results"]
         assert {message["id"] for message in listed} >= set(crowd.received)
+
+
+async def test_reload_while_many_talk(start_site, tmp_path, server_command, pytestconfig):
+    """SIGHUP to two workers behind nginx: HTTP sees no error, sockets end with 1012, return."""
+    if "cppasgi" not in server_command[-1]:
+        pytest.skip("only cppasgi replaces its workers")
+    with ExitStack() as stack:
+        redis, _ = stack.enter_context(redis_running(tmp_path))
+        options = ["--workers", "2", "--graceful-timeout", "3"]
+        more = {"REDIS_URL": f"redis://127.0.0.1:{redis}/0"}
+        site = stack.enter_context(start_site(IDRISSIMART, *options, **more))
+        port = free_port()
+        stack.enter_context(nginx_running(tmp_path, everything_to([site.port], port), port))
+        base = f"http://127.0.0.1:{port}"
+        bob = Account(site, "bob")
+        size = pytestconfig.getoption("--clients")
+        crowd = Crowd(size, f"ws://127.0.0.1:{port}/ws/chat/ad/1/", base, bob)
+        talking = asyncio.create_task(crowd.run())
+        await crowd.all_here()
+        answers, is_done = [], asyncio.Event()
+        polling = asyncio.create_task(poll(f"{base}/api/health/", answers, is_done))
+        site.process.send_signal(signal.SIGHUP)
+        await wait_until(lambda: len(crowd.codes) >= size)
+        await crowd.all_here()
+        await crowd.all_got(await say(site, bob, "And now?"))
+        is_done.set()
+        await polling
+        assert len(answers) > 5
+        assert set(answers) == {200}
+        assert set(crowd.codes) == {1012}
+        crowd.is_leaving = True
+        await talking
 
 
 @pytest.mark.parametrize("name", ["cppasgi", "daphne"])
