@@ -29,7 +29,7 @@ http {{
 }}
 """
 
-# Everything to the ASGI servers, as docs/deploy.md describes it.
+# Everything to the ASGI servers, as docs/deploying.md describes it.
 SITE = """
     map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
     upstream site {{ {servers} }}
