@@ -16,7 +16,7 @@ void Session::log_access(std::string_view method, std::string_view target, int s
     taken = std::chrono::steady_clock::now() - received_;
     if (status != 0) host_.metrics->request_duration.observe(taken);
   }
-  if (status != 0) host_.metrics->count_response(status);
+  host_.metrics->count_response(status);
   host_.access_log.add({connection().client, method, target, status,
                         status == 0 ? 0 : http_.response_content_bytes(), request,
                         std::chrono::duration_cast<std::chrono::microseconds>(taken)});

@@ -237,7 +237,7 @@ void WebSocketSession::send_binary(std::string_view bytes) {
 }
 
 void WebSocketSession::note_send() {
-  if (state_ != State::Open) return;  // it was dropped
+  if (state_ != State::Open) return;  // nothing follows our close frame
   metrics().messages_sent.add();
   if (writable()) {
     metrics().send_duration.observe_none();

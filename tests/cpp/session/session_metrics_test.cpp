@@ -67,7 +67,12 @@ TEST_CASE("Session: connections, bytes and responses are counted", "[session][me
   Client client;
   CHECK(client.metrics().connections.value() == 1);
   client.send(kGet);
+  client.application.on_http = nullptr;
   client.send(std::string(kGet) + std::string(kGet));  // the second waits for the first
+  client.application.http.back()->answer("ok");
+  client.host.finish_batch();
+  client.application.http.back()->answer("ok");
+  client.host.finish_batch();
   CHECK(client.responses(200) == 3);
   CHECK(client.metrics().received_bytes.value() == 3 * kGet.size());
   CHECK(client.metrics().sent_bytes.value() == client.wire->received.size());
@@ -80,9 +85,15 @@ TEST_CASE("Session: connections, bytes and responses are counted", "[session][me
 
 TEST_CASE("Session: bytes that wait for the kernel count once", "[session][metrics]") {
   Client client;
-  client.application.on_http = [](HttpCall& call) { call.answer(std::string(50'000, 'x')); };
+  client.application.on_http = nullptr;
   client.wire->limit_room(100);
   client.send(kGet);
+  HttpResponder* responder = client.application.http.at(0)->responder();
+  responder->send_head({200, {}});
+  for (const More more : {More::Yes, More::Yes, More::No}) {
+    responder->send_content(std::string(20'000, 'x'), more);
+    client.host.finish_batch();
+  }
   client.wire->drain();
   client.host.finish_batch();
   CHECK(client.metrics().sent_bytes.value() == client.wire->received.size());
@@ -182,6 +193,13 @@ TEST_CASE("WebSocketSession: every opening handshake is counted once", "[session
       call.responder()->deny_content("no", refused_late ? More::Yes : More::No);
     };
   }
+  SECTION("denied by an application that fails then") {
+    expected = Handshake::Denied;
+    behave = [](WebSocketCall& call) {
+      call.responder()->deny_head({401, {}});
+      call.responder()->fail();
+    };
+  }
   SECTION("failed") {
     expected = Handshake::ApplicationError;
     behave = [](WebSocketCall& call) { call.responder()->fail(); };
@@ -248,6 +266,9 @@ TEST_CASE("WebSocketSession: sends that wait for a slow client are timed once ea
   client.websocket().responder()->send_text(message);
   CHECK(total(client.metrics().send_duration) == 1);
   CHECK(client.count(Limit::WebSocketUnsent) == 1);
+  client.send(ping_frame("its pong would have to wait too"));
+  CHECK_FALSE(client.wire->reading);
+  CHECK(client.count(Limit::WebSocketQueue) == 0);
   const bool leaves = GENERATE(false, true);
   if (leaves) {
     client.wire->fail();
@@ -351,7 +372,9 @@ TEST_CASE("WebSocketSession: an end is counted by the first close frame, and the
     code = 1001;
     limit = Limit::TimeoutWebSocketClose;
     client.host.drain();
+    client.websocket().responder()->send_text("too late");
     client.host.pass(5s);
+    CHECK(client.metrics().messages_sent.value() == 0);
   }
   client.host.finish_batch();
   CHECK(client.metrics().disconnects_1000.at(static_cast<std::size_t>(code - 1000)).value() == 1);
