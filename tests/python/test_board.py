@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 
 import pytest
 
+from cppasgi import _native
 from cppasgi.board import LAYOUT, BoardSlot, MetricsBoard, Row
 
 
@@ -80,4 +83,38 @@ def test_another_process_reads_the_same_board() -> None:
     assert other.totals()[REQUESTS.word] == 9
     assert other.allocate() != slot
     other.close()
+    board.close()
+
+
+async def ignore(scope: object, receive: object, send: object) -> None: ...
+
+
+def test_a_heartbeat_is_on_the_board_as_long_as_the_server_lives() -> None:
+    board = MetricsBoard.create(slots=1)
+    slot = board.allocate()
+    options = _native.ServerOptions()
+    options.metrics_fd, options.metrics_slot = slot.fd, slot.index
+    loop = asyncio.new_event_loop()
+    server = _native.Server(ignore, loop, options)
+    before = time.monotonic_ns()
+    server.note_heartbeat(0.25, 0.003)
+    numbers = board.read(slot)
+    assert before <= numbers[HEARTBEAT.word] <= time.monotonic_ns()
+    assert numbers[row("cppasgi_worker_loop_lag_seconds").word] == 250_000_000
+    assert numbers[row("cppasgi_worker_gil_wait_seconds").word] == 3_000_000
+    assert numbers[row("cppasgi_loop_lag_seconds", "0.25").word] == 1
+    board.close()
+    server.note_heartbeat(0, 0)  # its memory is still there
+    server.close()
+    loop.close()
+
+
+def test_a_place_that_is_not_on_the_board_is_refused() -> None:
+    board = MetricsBoard.create(slots=1)
+    options = _native.ServerOptions()
+    options.metrics_fd, options.metrics_slot = board.fileno(), 3
+    loop = asyncio.new_event_loop()
+    with pytest.raises(OSError, match="Invalid argument"):
+        _native.Server(ignore, loop, options)
+    loop.close()
     board.close()

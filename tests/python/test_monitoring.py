@@ -160,6 +160,17 @@ def test_limits_are_counted_by_the_name_of_their_flag(start: Start) -> None:
     monitored.metric('cppasgi_limits_total{limit="limit_concurrency"}', 1)
 
 
+def test_calls_that_have_to_be_cancelled_are_counted(start: Start) -> None:
+    monitored = start("apps.lingers:app", application_close_timeout=0.1, graceful_timeout=0.1)
+    with monitored.connect() as wire:
+        wire.get("/http")
+    monitored.metric('cppasgi_limits_total{limit="application_close_timeout"}', 1)
+    with monitored.connect().upgraded("/websocket"):
+        monitored.enter()
+        assert monitored.line() == "retired\n"
+    assert monitored.metrics()['cppasgi_limits_total{limit="graceful_timeout"}'] == 1
+
+
 def test_totals_stay_when_the_worker_ends(start: Start) -> None:
     monitored = start()
     with monitored.connect().upgraded("/echo/any") as wire:
