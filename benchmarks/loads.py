@@ -40,7 +40,7 @@ class Load:
 Loader = Callable[[Running, int, float], Load]
 
 
-def run_tool(core: int, command: list[str], seconds: float) -> str:
+def run_tool(core: int | str, command: list[str], seconds: float) -> str:
     """Run a load generator pinned to ``core``; raise ``WrongAnswer`` when it reports a failure."""
     try:
         done = subprocess.run(
@@ -96,7 +96,7 @@ class Http:
     pipelined: int = 1
     close: bool = False
 
-    def check(self, server: Running, core: int) -> None:
+    def check(self, server: Running, core: int | str) -> None:
         """Compare two responses on one connection with what is expected."""
         body = b"0123456789abcdef" * (self.body_bytes // 16) or None
         connection = http.client.HTTPConnection(HOST, server.port, timeout=10)
@@ -114,7 +114,7 @@ class Http:
         finally:
             connection.close()
 
-    def __call__(self, server: Running, core: int, seconds: float) -> Load:
+    def __call__(self, server: Running, core: int | str, seconds: float) -> Load:
         """Load the server."""
         # wrk takes whole seconds; its counters are read for as long as it says it really ran.
         command = ["wrk", "-t1", f"-c{self.connections}", f"-d{max(1, round(seconds))}s"]
@@ -141,14 +141,14 @@ class WebSocket:
         self.path = path
         self.options = options
 
-    def check(self, server: Running, core: int) -> None:
+    def check(self, server: Running, core: int | str) -> None:
         """Load with few connections for a moment."""
         options = dict(self.options)
         if options.get("workload") != "open":
             options["connections"] = min(2, int(str(options.get("connections", 64))))
         WebSocket(self.path, **options)(server, core, 0.3)
 
-    def __call__(self, server: Running, core: int, seconds: float) -> Load:
+    def __call__(self, server: Running, core: int | str, seconds: float) -> Load:
         """Load the server."""
         options = {**self.options, "duration": seconds}
         result = json.loads(run_tool(core, websocket_command(server, self.path, options), seconds))
@@ -157,7 +157,7 @@ class WebSocket:
 
 
 @contextmanager
-def idle_websockets(server: Running, core: int, count: int) -> Iterator[None]:
+def idle_websockets(server: Running, core: int | str, count: int) -> Iterator[None]:
     """Hold ``count`` open WebSockets that send nothing but pongs."""
     options = {"workload": "idle", "connections": count, "duration": 600}
     command = websocket_command(server, "/ws", options)

@@ -55,6 +55,11 @@ def add_measuring_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples to FILE")
     parser.add_argument("--server-core", type=int, default=1)
     parser.add_argument("--load-core", type=int, default=0)
+    parser.add_argument(
+        "--share-cores",
+        action="store_true",
+        help="servers and load share all cores, for variants with --workers",
+    )
 
 
 def parse_options() -> argparse.Namespace:
@@ -103,7 +108,10 @@ def check_measuring_options(parser: argparse.ArgumentParser, options: argparse.N
     if min(options.rounds, options.seconds, options.idle) < 1:
         parser.error("--rounds, --seconds and --idle must be at least 1")
     cores = {options.server_core, options.load_core}
-    if len(cores) < 2 or not cores <= os.sched_getaffinity(0):
+    if options.share_cores:
+        allowed = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+        options.server_core = options.load_core = allowed
+    elif len(cores) < 2 or not cores <= os.sched_getaffinity(0):
         parser.error("--server-core and --load-core must be two cores of this machine")
     for tool in ("wrk", "taskset"):
         if not shutil.which(tool):
@@ -120,7 +128,7 @@ def installed(servers: Sequence[Server]) -> list[Server]:
 
 
 @contextmanager
-def redis(core: int) -> Iterator[None]:
+def redis(core: int | str) -> Iterator[None]:
     """Run Redis on ``core`` while the body runs, its address in ``CHANNELS_REDIS_URL``."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))

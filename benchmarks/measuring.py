@@ -47,15 +47,15 @@ class Plan:
     Attributes:
         rounds: How often everything is measured.
         seconds: The length of each load.
-        server_core: The core that serves.
+        server_core: The core that serves, or a list of cores as ``taskset`` takes it.
         load_core: The core that loads.
         idle_websockets: How many are held open for the memory row.
     """
 
     rounds: int
     seconds: float
-    server_core: int
-    load_core: int
+    server_core: int | str
+    load_core: int | str
     idle_websockets: int
 
 

@@ -199,7 +199,7 @@ class Running:
 
 
 @contextmanager
-def start(server: Server, application: str, core: int) -> Iterator[Running]:
+def start(server: Server, application: str, core: int | str) -> Iterator[Running]:
     """Start ``application`` pinned to ``core`` on a free port, and stop it at the end."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
@@ -220,7 +220,7 @@ def start(server: Server, application: str, core: int) -> Iterator[Running]:
 
 
 @contextmanager
-def running(server: Server, application: str, core: int) -> Iterator[Running]:
+def running(server: Server, application: str, core: int | str) -> Iterator[Running]:
     """Serve ``application`` as ``start`` does, ready to answer."""
     with start(server, application, core) as started:
         started.wait_until_listening()
