@@ -65,7 +65,8 @@ class Supervisor:
             limits: after which a worker is replaced.
             reloads: whether changed files replace the workers; then those that can't start wait
                 for the next change.
-            set_up_logging: called when log files are to be opened again.
+            set_up_logging: called when log files are to be opened again; a ValueError says why
+                that can't be.
             metrics: description of the endpoint that tells of all this, if there is one.
 
         Raises:
@@ -78,7 +79,7 @@ class Supervisor:
         self._drain_delay = drain_delay
         self._limits = limits
         self._reloads = reloads
-        self._set_up_logging = set_up_logging
+        self._set_up_logging_again = set_up_logging
         self._board = MetricsBoard.create()
         self._monitor = (
             None
@@ -204,6 +205,12 @@ class Supervisor:
         self._set_up_logging()
         self._pass_on(signal.SIGUSR1)
 
+    def _set_up_logging(self) -> None:
+        try:
+            self._set_up_logging_again()
+        except ValueError as error:
+            logger.error("Logging stays as it is: %s", error)
+
     def _pass_on(self, signum: signal.Signals) -> None:
         for worker in self._processes:
             if worker.state != "starting":
@@ -242,6 +249,9 @@ class Supervisor:
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
         if not await worker.is_started():
+            return False
+        if slot not in self._slots:  # it was taken away meanwhile
+            self._drain(worker, signal.SIGHUP)
             return False
         slot.worker = worker
         logger.info("Worker %d is ready, process %d", worker.number, worker.pid)
@@ -347,7 +357,7 @@ class Supervisor:
         self._slots.append(slot)
         logger.info("Adding worker %d", slot.number)
         async with slot.changing:
-            if not await self._start(slot):
+            if not await self._start(slot) and slot in self._slots:
                 self._slots.remove(slot)
                 slot.close()
 
@@ -379,5 +389,10 @@ class Supervisor:
         """Begins what a stop cancels."""
         job = asyncio.ensure_future(work)
         self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
+        job.add_done_callback(self._on_job_done)
         return job
+
+    def _on_job_done(self, job: asyncio.Task[Any]) -> None:
+        self._jobs.discard(job)
+        if not job.cancelled() and (error := job.exception()) is not None:
+            logger.error("The supervisor failed at something: %s", error, exc_info=error)

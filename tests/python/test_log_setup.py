@@ -62,6 +62,26 @@ def test_log_config_and_reopening(server: StartServer, tmp_path: Path, version: 
     assert process.stop() == 0
 
 
+def test_broken_log_config_does_not_keep_workers_from_being_replaced(
+    server: StartServer, tmp_path: Path
+) -> None:
+    log = tmp_path / "server.log"
+    config = tmp_path / "logging.toml"
+    config.write_text(CONFIG.format(path=log, version=""))
+    process = server(
+        "apps.working:app", "--workers", "2", "--log-config", str(config), listen=False
+    )
+    wait_until(lambda: log.exists() and "Listening on" in log.read_text())
+    config.write_text("broken")
+    process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "Worker 1 stays" in log.read_text())
+    assert "ERROR|cppasgi.supervisor|Logging stays as it is" in log.read_text()
+    config.write_text(CONFIG.format(path=log, version=""))
+    process.send_signal(signal.SIGHUP)
+    wait_until(lambda: log.read_text().count("has stopped") == 2, 10)
+    assert process.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
