@@ -34,7 +34,7 @@ _CLOSE_SECONDS = 1.0
 """What tasks of the application get that still run when the loop is closed."""
 _LEAST_CLOSE_SECONDS = 0.1
 """The same when the graceful time-out is over."""
-END_SECONDS = 0.5
+END_SECONDS = 0.4
 """After the graceful time-out: cancelled calls, lifespan shutdown and the process's end; then it
 ends whatever it does."""
 
