@@ -37,7 +37,7 @@ def open_ad(open_socket, accounts):
 
 
 async def test_health_login_and_ads(site, accounts):
-    """C4, C5, C6, I8, I12: alice is user 1 and publishes ads 1 and 2."""
+    """C1, C4, C5, C6, I8, I12: alice is user 1 and publishes ads 1 and 2."""
     assert site.health().json() == {
         "status": "ok",
         "channel_layer": "InMemoryChannelLayer",

@@ -33,7 +33,7 @@ def types(frames):
 
 
 async def test_health_login_and_users(site, accounts):
-    """C3, C5, C6."""
+    """C1, C3, C5, C6."""
     assert site.health().json() == {
         "status": "ok",
         "channel_layer": "InMemoryChannelLayer",

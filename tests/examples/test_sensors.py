@@ -61,7 +61,7 @@ def is_local(timestamp):
 
 
 def test_health_says_that_start_up_ran(site):
-    """C6, E14."""
+    """C1, C6, E14."""
     assert site.health().json() == {
         "status": "ok",
         "channel_layer": None,

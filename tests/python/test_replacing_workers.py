@@ -151,6 +151,22 @@ def test_killing_workers_harms_only_their_clients(server: StartServer) -> None:
     print(f"{len(killed)} workers killed")
 
 
+@pytest.mark.skipif(SECONDS < 60, reason="takes TEST_SOAK_SECONDS, of which it wants 60")
+@pytest.mark.timeout(SECONDS + 30)
+def test_idle_socket_whose_client_answers_pings_stays(server: StartServer) -> None:
+    """X4: longer than the 60 s after which nginx by default cuts a quiet connection."""
+    process = server(APP)
+
+    async def stay_idle() -> None:
+        async with websockets.connect(process.ws_url, ping_interval=None) as socket:
+            await socket.recv()
+            await asyncio.sleep(SECONDS + 5)
+            await socket.send("still here")
+            assert await socket.recv() == "still here"
+
+    asyncio.run(stay_idle())
+
+
 def test_replacement_that_cannot_start_leaves_the_worker(
     server: StartServer, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def sample(monitor: httpx.Client, series: str) -> float:
 def test_counts_are_those_of_all_workers(
     server: StartServer, tmp_path: Path, monitor: httpx.Client
 ) -> None:
+    """X1."""
     process = server(APP, *flags(tmp_path, "--workers", "2"))
     assert len(answering(process, 30)) == 2
     assert sample(monitor, 'cppasgi_http_requests_total{status="200"}') == 30

@@ -8,6 +8,7 @@ import pytest
 
 
 def test_health_needs_no_login(site):
+    """C6."""
     answer = httpx.get(f"{site.base}/api/v1/health/")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -18,12 +19,14 @@ def test_health_needs_no_login(site):
 
 
 def test_index_lists_endpoints(site):
+    """V4."""
     answer = httpx.get(f"{site.base}/api/v1/")
     assert answer.status_code == 200
     assert answer.json()["threads"] == f"{site.base}/api/v1/threads/"
 
 
 def test_login_gives_token_and_cookie(site, accounts):
+    """C5, M1."""
     alice = accounts["alice"]
     assert isinstance(alice["user_id"], int)
     assert alice["username"] == "alice"
@@ -52,6 +55,7 @@ def test_login_gives_token_and_cookie(site, accounts):
     ],
 )
 def test_failed_login(site, body, status):
+    """C5."""
     answer = httpx.post(f"{site.base}/api/v1/auth/login/", json=body)
     assert answer.status_code == status
     assert isinstance(answer.json()["detail"], str)
@@ -69,6 +73,7 @@ def test_failed_login(site, body, status):
     ],
 )
 def test_login_is_needed(site, accounts, method, path):
+    """C5."""
     cookie = f"sessionid={accounts['alice']['sessionid']}"
     for headers in (
         {},
@@ -81,6 +86,7 @@ def test_login_is_needed(site, accounts, method, path):
 
 
 def test_thread_is_made_once_for_both(api, accounts):
+    """M12."""
     ids = [accounts[name]["user_id"] for name in ("carol", "mod")]
     first = api("carol").post("threads/", {"username": "mod"})
     again = api("mod").post("threads/", {"username": "carol"})
@@ -106,12 +112,14 @@ def test_thread_is_made_once_for_both(api, accounts):
     ],
 )
 def test_threads_that_cannot_be(api, body, status):
+    """M12."""
     answer = api("alice").post("threads/", body)
     assert answer.status_code == status
     assert isinstance(answer.json()["detail"], str)
 
 
 def test_messages_are_listed_oldest_first(api, thread_id):
+    """M12."""
     path = f"threads/{thread_id}/messages/"
     sent = [api(name).post(path, {"content": f"from {name}"}).json() for name in ("alice", "bob")]
     listed = api("alice").get(path).json()["results"]
@@ -121,6 +129,7 @@ def test_messages_are_listed_oldest_first(api, thread_id):
 
 @pytest.mark.parametrize("content", ["", "  ", None, 7, "a" * 100_001, "\ud800"])
 def test_unusable_content_is_a_bad_request(api, thread_id, content):
+    """M9, M12."""
     body = json.dumps({"content": content})
     answer = api("alice").post(f"threads/{thread_id}/messages/", content=body)
     assert answer.status_code == 400
@@ -128,6 +137,7 @@ def test_unusable_content_is_a_bad_request(api, thread_id, content):
 
 
 def test_body_that_is_no_json_is_a_bad_request(api, thread_id):
+    """C5."""
     for body in (b"", b"{", b"[]", b"\xff\xfe\x00", b"[" * 100_000):
         answer = api("alice").client.post(f"threads/{thread_id}/messages/", content=body)
         assert answer.status_code == 400
@@ -135,6 +145,7 @@ def test_body_that_is_no_json_is_a_bad_request(api, thread_id):
 
 
 def test_unknown_and_foreign_threads(api, foreign_thread_id):
+    """C5, M12."""
     for path, status in (("nothing", 404), (foreign_thread_id, 403)):
         for answer in (
             api("alice").get(f"threads/{path}/messages/"),
@@ -145,6 +156,7 @@ def test_unknown_and_foreign_threads(api, foreign_thread_id):
 
 
 def test_only_staff_may_notify(api):
+    """M11."""
     body = {"user_id": None, "title": "a", "message": "b", "priority": "low", "action_url": ""}
     assert api("alice").post("notifications/", body).status_code == 403
     for change, status in (
@@ -163,6 +175,7 @@ def test_only_staff_may_notify(api):
 
 
 def test_stats_count_messages_and_time(api, thread_id):
+    """M13."""
     before = api("alice").get("realtime/stats/").json()
     api("alice").post(f"threads/{thread_id}/messages/", {"content": "Count me"})
     time.sleep(0.05)
@@ -179,11 +192,13 @@ def test_wrong_method(api):
 
 
 def test_foreign_host_is_a_bad_request(site):
+    """C10."""
     answer = httpx.get(f"{site.base}/api/v1/health/", headers={"Host": "example.org"})
     assert answer.status_code == 400
 
 
 def test_page(site):
+    """V4."""
     answer = httpx.get(f"{site.base}/")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -193,12 +208,14 @@ def test_page(site):
 
 
 def test_admin_sends_the_anonymous_to_its_login(site):
+    """V4."""
     answer = httpx.get(f"{site.base}/admin/")
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/admin/login/")
 
 
 def test_staff_may_use_the_admin(site):
+    """V4."""
     with httpx.Client(base_url=site.base, follow_redirects=True) as client:
         client.get("/admin/login/")
         form = {
@@ -213,6 +230,7 @@ def test_staff_may_use_the_admin(site):
 
 
 def test_static_files_honour_if_modified_since(site):
+    """V4."""
     url = f"{site.base}/static/admin/css/base.css"
     first = httpx.get(url)
     assert first.status_code == 200
@@ -224,6 +242,7 @@ def test_static_files_honour_if_modified_since(site):
 
 
 def test_cors_headers_for_a_front_end_on_port_3000(site):
+    """V7."""
     headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
     answer = httpx.options(f"{site.base}/api/v1/auth/login/", headers=headers)
     assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"

@@ -24,6 +24,7 @@ async def send_message(socket, content):
 async def test_message_reaches_both_threads_and_both_users_once(
     open_socket, accounts, route, thread_id
 ):
+    """M4, M7, M8."""
     alice, bob = await open_socket("alice", route), await open_socket("bob", route)
     alices_inbox = await open_socket("alice", "/ws/messaging/")
     bobs_inbox = await open_socket("bob", "/ws/messaging/")
@@ -49,6 +50,7 @@ async def test_message_reaches_both_threads_and_both_users_once(
 async def test_http_message_is_pushed_like_one_from_a_socket(
     open_socket, api, sites, route, thread_id
 ):
+    """M8, M12."""
     bob = await open_socket("bob", route)
     bobs_inbox = await open_socket("bob", "/ws/messaging/")
     alices_inbox = await open_socket("alice", "/ws/messaging/")
@@ -60,6 +62,7 @@ async def test_http_message_is_pushed_like_one_from_a_socket(
 
 
 async def test_content_of_100_000_characters_arrives_whole(open_socket, api, route, thread_id):
+    """M9."""
     alice, bob = await open_socket("alice", route), await open_socket("bob", route)
     bobs_inbox = await open_socket("bob", "/ws/messaging/")
     for character in "aé":
@@ -78,6 +81,7 @@ async def test_content_of_100_000_characters_arrives_whole(open_socket, api, rou
     ids=lambda frame: str(frame)[:30],
 )  # fmt: skip
 async def test_unusable_content_is_an_invalid_payload(open_socket, route, frame):
+    """M9."""
     alice = await open_socket("alice", route)
     await alice.send("send_message", **frame)
     assert await alice.error() == "invalid_payload"
@@ -87,6 +91,7 @@ async def test_unusable_content_is_an_invalid_payload(open_socket, route, frame)
 async def test_typing_in_the_thread_reaches_the_others_only(
     open_socket, accounts, route, thread_id
 ):
+    """M4, M8."""
     alice, bob = await open_socket("alice", route), await open_socket("bob", route)
     alice_too = await open_socket("alice", route)
     alices_inbox = await open_socket("alice", "/ws/messaging/")
@@ -108,6 +113,7 @@ async def test_typing_in_the_thread_reaches_the_others_only(
 
 
 async def test_typing_reaches_who_joined_until_he_leaves(open_socket, route, thread_id):
+    """M3, M8."""
     bobs_inbox = await open_socket("bob", "/ws/messaging/")
     alices_inbox = await open_socket("alice", "/ws/messaging/")
     alice = await open_socket("alice", route)
@@ -133,6 +139,7 @@ async def test_typing_reaches_who_joined_until_he_leaves(open_socket, route, thr
 
 @pytest.mark.parametrize("type", ["typing_start", "typing_stop", "join_conversation"])
 async def test_other_peoples_threads_are_forbidden(open_socket, foreign_thread_id, type):
+    """M8."""
     inbox = await open_socket("alice", "/ws/messaging/")
     for thread_id in (foreign_thread_id, "no such thread", "\x00", "x" * 1000):
         await inbox.send(type, thread_id=thread_id)
@@ -145,6 +152,7 @@ async def test_other_peoples_threads_are_forbidden(open_socket, foreign_thread_i
 async def test_reading_in_the_thread_gives_one_receipt_per_message(
     open_socket, api, route, thread_id
 ):
+    """M4, M8."""
     alice, bob = await open_socket("alice", route), await open_socket("bob", route)
     alices_inbox = await open_socket("alice", "/ws/messaging/")
     bobs_inbox = await open_socket("bob", "/ws/messaging/")
@@ -172,6 +180,7 @@ async def test_reading_in_the_thread_gives_one_receipt_per_message(
 
 
 async def test_reading_in_the_inbox_tells_the_sender(open_socket, route):
+    """M3, M8."""
     alice = await open_socket("alice", route)
     alices_inbox = await open_socket("alice", "/ws/messaging/")
     bobs_inbox = await open_socket("bob", "/ws/messaging/")
@@ -184,6 +193,7 @@ async def test_reading_in_the_inbox_tells_the_sender(open_socket, route):
 
 
 async def test_reading_what_one_may_not(open_socket, api, route, foreign_thread_id):
+    """M8."""
     foreign = api("bob").post(f"threads/{foreign_thread_id}/messages/", {"content": "For Carol"})
     inbox = await open_socket("alice", "/ws/messaging/")
     await inbox.send("mark_as_read", message_id="no such message")
@@ -203,6 +213,7 @@ async def test_reading_what_one_may_not(open_socket, api, route, foreign_thread_
 
 
 async def test_many_messages_keep_their_order(open_socket, route):
+    """M8."""
     alice, bob = await open_socket("alice", route), await open_socket("bob", route)
     contents = [f"number {number}" for number in range(50)]
     for content in contents:

@@ -63,6 +63,7 @@ def nginx_as_in_the_readme(project, server_port, folder):
 
 
 def test_the_script_differs_in_exactly_one_word(migrated):
+    """V5."""
     before = (EXAMPLE / "start_production_daphne.sh").read_text()
     after = (migrated / "start_production_daphne.sh").read_text()
     words = list(zip(re.split(r"(\s+)", before), re.split(r"(\s+)", after), strict=True))
@@ -71,6 +72,7 @@ def test_the_script_differs_in_exactly_one_word(migrated):
 
 
 def test_the_script_works_behind_nginx(migrated, start_script, tmp_path):
+    """V5."""
     with (
         start_script("start_production_daphne.sh", migrated) as site,
         nginx_as_in_the_readme(migrated, site.port, tmp_path / "nginx") as url,

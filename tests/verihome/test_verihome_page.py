@@ -86,6 +86,7 @@ def open_window(site, tmp_path):
 
 
 def test_two_people_talk(open_window, api):
+    """V4, M15."""
     alice, bob = open_window(), open_window()
     alice.log_in("alice")
     alice.wait_for("[data-username=bob] .presence:not(.online)")
@@ -134,6 +135,7 @@ def test_two_people_talk(open_window, api):
 
 
 def test_notification_shows_and_can_be_marked_read(open_window, site, api):
+    """M6, M11."""
     alice, mod = open_window(), open_window()
     alice.log_in("alice")
     mod.log_in("mod")
@@ -155,6 +157,7 @@ def test_notification_shows_and_can_be_marked_read(open_window, site, api):
 
 
 def test_wrong_password_is_told(open_window, site):
+    """C5."""
     window = open_window()
     window.driver.get(site.base)
     window.wait_for("#login-form")

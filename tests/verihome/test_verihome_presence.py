@@ -36,6 +36,7 @@ def abort(socket):
 
 
 async def test_connecting_tells_everybody_and_oneself(open_socket, accounts):
+    """M10."""
     watcher = await open_socket("mod", STATUS)
     carol = await open_socket("carol", STATUS)
     for socket in (carol, watcher):
@@ -46,6 +47,7 @@ async def test_connecting_tells_everybody_and_oneself(open_socket, accounts):
 
 @pytest.mark.parametrize("end", ["close", "abort"])
 async def test_leaving_tells_the_others(open_socket, accounts, end):
+    """M10."""
     watcher = await open_socket("mod", STATUS)
     carol = await open_socket("carol", STATUS)
     await comes_online(watcher, accounts["carol"])
@@ -58,6 +60,7 @@ async def test_leaving_tells_the_others(open_socket, accounts, end):
 
 
 async def test_offline_comes_with_the_last_of_several_sockets(open_socket, accounts, sites, api):
+    """M10."""
     watcher = await open_socket("mod", STATUS)
     sockets = [await open_socket("carol", STATUS, on=site) for site in (*sites, sites[1])]
     for _ in sockets:
@@ -74,6 +77,8 @@ async def test_offline_comes_with_the_last_of_several_sockets(open_socket, accou
 
 
 async def test_heartbeat_is_acknowledged_and_moves_last_seen(open_socket, accounts, api):
+    """M5."""
+
     def last_seen():
         people = api("bob").get("users/").json()["results"]
         return next(person["last_seen"] for person in people if person["username"] == "bob")
@@ -89,6 +94,7 @@ async def test_heartbeat_is_acknowledged_and_moves_last_seen(open_socket, accoun
 
 
 async def test_reconnect_storm_leaves_the_count_right(open_socket, accounts, sites):
+    """M10."""
     watcher = await open_socket("mod", STATUS)
     for _ in range(5):
         sockets = await asyncio.gather(
@@ -108,6 +114,8 @@ async def test_reconnect_storm_leaves_the_count_right(open_socket, accounts, sit
 
 
 async def test_active_connections_are_the_status_sockets_of_this_process(open_socket, api, sites):
+    """M13."""
+
     def active():
         return api("mod", sites[1]).get("realtime/stats/").json()["active_connections"]
 
@@ -141,6 +149,7 @@ def announcement(user_id, priority, **more):
 
 @pytest.mark.parametrize("priority", ["low", "medium", "high", "urgent"])
 async def test_notification_for_one_user(open_socket, api, accounts, sites, priority):
+    """M7, M11."""
     alice = await open_socket("alice", "/ws/notifications/")
     alice_too = await open_socket("alice", "/ws/notifications/")
     bob = await open_socket("bob", "/ws/notifications/")
@@ -162,6 +171,7 @@ async def test_notification_for_one_user(open_socket, api, accounts, sites, prio
 
 
 async def test_notification_for_everyone_comes_once(open_socket, api, sites):
+    """M11."""
     sockets = [await open_socket(name, "/ws/notifications/") for name in ("alice", "bob", "carol")]
     answer = api("mod", sites[1]).post("notifications/", announcement(None, "urgent"))
     assert answer.status_code == 201
@@ -170,6 +180,8 @@ async def test_notification_for_everyone_comes_once(open_socket, api, sites):
 
 
 async def test_notification_is_marked_read_for_its_reader_only(open_socket, api, sites):
+    """M6."""
+
     def unread_of(name):
         return [item["id"] for item in api(name).get("notifications/").json()["results"]]
 

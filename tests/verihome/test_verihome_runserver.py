@@ -86,6 +86,7 @@ def greet(server):
 
 
 def test_pages_static_files_and_websockets_before_and_after_a_reload(runserver, project):
+    """V5, C13."""
     banner = "Starting ASGI/cppasgi version"
     with runserver() as server:
         server.wait_for(banner)
@@ -112,6 +113,7 @@ def test_pages_static_files_and_websockets_before_and_after_a_reload(runserver, 
 
 
 def test_no_static_files_when_told_so(runserver, project):
+    """V5."""
     # Without Django's own pattern for static files.
     urls = "from django.urls import include, path\nurlpatterns = [path('api/', include([]))]\n"
     (project / "verihome" / "urls.py").write_text(urls)

@@ -31,16 +31,19 @@ def run_python(environment):
 
 
 def test_seeding_is_repeatable_and_prints_the_ids(run_manage, accounts):
+    """C4."""
     expected = {name: str(account["user_id"]) for name, account in accounts.items()}
     assert dict(line.split() for line in run_manage("seed_demo").splitlines()) == expected
     assert dict(line.split() for line in run_manage("seed_demo").splitlines()) == expected
 
 
 def test_migrations_are_complete(run_manage):
+    """C4."""
     run_manage("makemigrations", "--check", "--dry-run")
 
 
 def test_system_checks_pass(run_python):
+    """V8."""
     result = run_python("manage.py", "check", "--fail-level", "WARNING")
     assert result.returncode == 0, result.stderr
     deploy = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
@@ -51,6 +54,7 @@ def test_system_checks_pass(run_python):
 
 
 def test_database_uses_a_write_ahead_log(run_python):
+    """C2."""
     code = (
         "import django; django.setup(); from django.db import connection;"
         "print(connection.cursor().execute('PRAGMA journal_mode').fetchone()[0])"
@@ -60,6 +64,8 @@ def test_database_uses_a_write_ahead_log(run_python):
 
 
 def test_the_first_app_is_the_server_that_brings_runserver(run_python):
+    """C13."""
+
     def is_app(name):
         return find_spec(name) is not None and find_spec(f"{name}.apps") is not None
 
@@ -69,6 +75,7 @@ def test_the_first_app_is_the_server_that_brings_runserver(run_python):
 
 
 def test_redis_settings(run_python, redis_url):
+    """V2, C3."""
     code = "from verihome.settings import *; print(CHANNEL_LAYERS['default'])"
     key = "0123456789" * 5
     result = run_python("-c", code, REDIS_URL=redis_url, SECRET_KEY=key)
@@ -88,6 +95,7 @@ def test_redis_settings(run_python, redis_url):
 
 
 def test_sockets_meet_in_database_4_of_redis(redis_sites, redis_url, accounts, handshake):
+    """V2."""
     first, _ = redis_sites
     health = httpx.get(f"{first.base}/api/v1/health/").json()
     assert health["channel_layer"] == "RedisChannelLayer"
@@ -106,6 +114,7 @@ def test_sockets_meet_in_database_4_of_redis(redis_sites, redis_url, accounts, h
     "url", ["redis://127.0.0.1:1", "redis://:secret@127.0.0.1:1/0", "nonsense", "redis://x:y:z"]
 )
 def test_without_redis_one_warning_and_the_layer_in_memory(run_python, url):
+    """V2, C3."""
     result = run_python("channels_startup_test.py", REDIS_URL=url)
     assert result.returncode == 0, result.stderr
     assert "channels.layers.InMemoryChannelLayer" in result.stdout
@@ -115,6 +124,7 @@ def test_without_redis_one_warning_and_the_layer_in_memory(run_python, url):
 
 
 def test_server_starts_without_the_redis_it_was_promised(start_site):
+    """V2."""
     with start_site(REDIS_URL="redis://127.0.0.1:1") as site:
         health = httpx.get(f"{site.base}/api/v1/health/").json()
         assert health["channel_layer"] == "InMemoryChannelLayer"
@@ -122,6 +132,7 @@ def test_server_starts_without_the_redis_it_was_promised(start_site):
 
 
 def test_channels_startup_test(run_python, redis_url):
+    """V8."""
     result = run_python("channels_startup_test.py")
     assert result.returncode == 0, result.stderr
     assert re.search(r"Channels version: +4\.", result.stdout)
@@ -134,6 +145,7 @@ def test_channels_startup_test(run_python, redis_url):
 
 
 def test_websocket_connection_script(run_python, site):
+    """V3, V8."""
     script = "test_websocket_connection.py"
     result = run_python(script, "--base", site.base, "--ws", site.ws)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -145,12 +157,14 @@ def test_websocket_connection_script(run_python, site):
 
 
 def test_production_scripts_differ_in_one_word():
+    """V5, V8."""
     daphne = (EXAMPLE / "start_production_daphne.sh").read_text()
     cppasgi = (EXAMPLE / "start_production_cppasgi.sh").read_text()
     assert daphne.replace("exec daphne ", "exec cppasgi ") == cppasgi != daphne
 
 
 def test_production_start(start_script, server_command):
+    """V8."""
     if server_command not in (["cppasgi"], ["daphne"]):
         pytest.skip("there are scripts for cppasgi and daphne only")
     options = subprocess.run([*server_command, "--help"], capture_output=True, text=True).stdout
@@ -165,6 +179,7 @@ def test_production_start(start_script, server_command):
 
 
 def test_log_file_names_no_content(api, thread_id, site):
+    """V7, M14."""
     marker = "a secret between alice and bob"
     api("alice").post(f"threads/{thread_id}/messages/", {"content": marker})
     assert "messaging" in (EXAMPLE / "logs" / "verihome.log").read_text()
@@ -173,5 +188,6 @@ def test_log_file_names_no_content(api, thread_id, site):
 
 
 def test_shell_scripts_are_valid():
+    """V8."""
     for script in EXAMPLE.glob("*.sh"):
         assert subprocess.run(["bash", "-n", script]).returncode == 0

@@ -41,12 +41,14 @@ async def assert_greeted(connecting, route, user_id, thread_id):
 
 
 async def test_token_opens_every_route(site, accounts, handshake, route, thread_id):
+    """V1, V3, M1, M2."""
     alice = accounts["alice"]
     connecting = handshake(site, f"{route}?token={alice['access_token']}")
     await assert_greeted(connecting, route, alice["user_id"], thread_id)
 
 
 async def test_session_cookie_opens_every_route(site, accounts, handshake, route, thread_id):
+    """V1, M1."""
     alice = accounts["alice"]
     cookie = {"Cookie": f"sessionid={alice['sessionid']}"}
     connecting = handshake(site, route, additional_headers=cookie)
@@ -54,6 +56,7 @@ async def test_session_cookie_opens_every_route(site, accounts, handshake, route
 
 
 async def test_token_wins_over_the_cookie(site, accounts, handshake, thread_id):
+    """M1."""
     bob = accounts["bob"]
     connecting = handshake(
         site,
@@ -64,10 +67,12 @@ async def test_token_wins_over_the_cookie(site, accounts, handshake, thread_id):
 
 
 async def test_anonymous_is_refused(site, handshake, route):
+    """C7, M1."""
     await assert_refused(handshake(site, route))
 
 
 async def test_bad_token_is_refused_despite_a_good_cookie(site, accounts, handshake, route):
+    """M1."""
     alice = accounts["alice"]
     cookie = {"Cookie": f"sessionid={alice['sessionid']}"}
     bad_tokens = [
@@ -85,12 +90,14 @@ async def test_bad_token_is_refused_despite_a_good_cookie(site, accounts, handsh
 
 
 async def test_hand_made_token_of_the_secret_key_is_good(site, accounts, handshake, thread_id):
+    """M1."""
     user_id = accounts["carol"]["user_id"]
     connecting = handshake(site, f"/ws/messaging/?token={token_of(user_id)}")
     await assert_greeted(connecting, "/ws/messaging/", user_id, thread_id)
 
 
 async def test_access_token_is_a_jwt_of_one_hour(accounts):
+    """M1."""
     alice = accounts["alice"]
     claims = jwt.decode(alice["access_token"], SECRET_KEY, algorithms=["HS256"])
     assert claims["user_id"] == alice["user_id"]
@@ -99,12 +106,14 @@ async def test_access_token_is_a_jwt_of_one_hour(accounts):
 
 @pytest.mark.parametrize("origin", [None, "http://example.org", "null"])
 async def test_missing_or_foreign_origin_is_refused(site, accounts, handshake, route, origin):
+    """V1, C10."""
     token = accounts["alice"]["access_token"]
     await assert_refused(handshake(site, f"{route}?token={token}", origin=origin))
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:9"])
 async def test_origin_may_have_any_port(site, accounts, handshake, thread_id, origin):
+    """C10."""
     alice = accounts["alice"]
     connecting = handshake(site, f"/ws/messaging/?token={alice['access_token']}", origin=origin)
     await assert_greeted(connecting, "/ws/messaging/", alice["user_id"], thread_id)
@@ -113,12 +122,14 @@ async def test_origin_may_have_any_port(site, accounts, handshake, thread_id, or
 async def test_unknown_and_foreign_threads_are_refused(
     site, accounts, handshake, foreign_thread_id
 ):
+    """C7."""
     token = accounts["alice"]["access_token"]
     for thread in ("0", "no-such_thread", "x" * 300, foreign_thread_id):
         await assert_refused(handshake(site, f"/ws/messaging/thread/{thread}/?token={token}"))
 
 
 async def test_unknown_route_fails_and_the_server_goes_on(site, accounts, handshake, thread_id):
+    """C7."""
     alice = accounts["alice"]
     for path in ("/ws/nowhere/", "/ws/messaging", "/ws/messaging/thread/a.b/", "/"):
         with pytest.raises(websockets.InvalidStatus) as failed:
@@ -137,6 +148,7 @@ async def test_every_socket_is_refused_when_disabled(start_site, accounts, hands
 
 
 async def test_ping_gets_a_pong_with_its_timestamp(open_socket, route):
+    """V6, M2."""
     socket = await open_socket("alice", route)
     socket.ignored = ("user_status_update",)
     for timestamp in ("2024-05-06T07:08:09.123Z", "anything", ""):
@@ -145,6 +157,7 @@ async def test_ping_gets_a_pong_with_its_timestamp(open_socket, route):
 
 
 async def test_errors_leave_the_socket_open(open_socket, route):
+    """C8."""
     socket = await open_socket("alice", route)
     socket.ignored = ("user_status_update",)
     for raw, code in [
@@ -170,6 +183,7 @@ async def test_errors_leave_the_socket_open(open_socket, route):
 
 
 async def test_deflate_is_only_used_when_offered(site, accounts, handshake):
+    """X2."""
     path = f"/ws/messaging/?token={accounts['alice']['access_token']}"
     async with handshake(site, path, compression=None) as connection:
         assert "Sec-WebSocket-Extensions" not in connection.response.headers
