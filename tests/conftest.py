@@ -24,19 +24,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Gives every test without a time limit of its own the common one.
 
-    With another server than the installed one only the tests that start it are kept.
+    With another server than the installed one only the tests that start it are kept, without those
+    of what is Python in every server.
     """
     if config.getoption("--server-command") != DEFAULT_SERVER:
-        idle = [item for item in items if "server_command" not in _fixtures(item)]
-        config.hook.pytest_deselected(items=idle)
-        items[:] = [item for item in items if "server_command" in _fixtures(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not _starts_server(item)])
+        items[:] = [item for item in items if _starts_server(item)]
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SECONDS_PER_TEST))
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
+def _starts_server(item: pytest.Item) -> bool:
+    is_python = item.get_closest_marker("python_side") is not None
+    return (
+        isinstance(item, pytest.Function)
+        and "server_command" in item.fixturenames
+        and not is_python
+    )
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from waiting import wait_until
 
 from cppasgi.log_setup import RepeatFilter
 
+pytestmark = pytest.mark.python_side
+
 CONFIG = """
 {version}
 [handlers.file]

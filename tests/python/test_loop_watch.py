@@ -11,6 +11,8 @@ from conftest import StartServer
 
 from cppasgi.loop_watch import served
 
+pytestmark = pytest.mark.python_side
+
 
 def test_blocked_loop_is_logged_once_with_its_stack(server: StartServer) -> None:
     process = server("apps.working:app", "--slow-callback", "0.3")

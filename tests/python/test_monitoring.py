@@ -18,6 +18,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from wire import BINARY, CLOSE, TEXT, Wire, close_payload
 
+pytestmark = pytest.mark.python_side
+
 HERE = Path(__file__).parent
 
 

@@ -24,6 +24,8 @@ from test_workers import APP, descriptors_of, is_alive, workers_of
 from waiting import wait_until
 from wire import TEXT
 
+pytestmark = pytest.mark.python_side
+
 SECONDS = float(os.environ.get("TEST_SOAK_SECONDS", "2"))
 CLIENTS = 500 if SECONDS > 10 else 20
 PERIOD = 5.0 if SECONDS > 10 else 0.7

@@ -18,6 +18,8 @@ from conftest import StartServer
 from test_workers import answering, workers_of
 from waiting import wait_until
 
+pytestmark = pytest.mark.python_side
+
 APP = "apps.working:app"
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from conftest import StartServer
 
+pytestmark = pytest.mark.python_side
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,14 +60,16 @@ class NotifySocket:
         self._socket.close()
 
 
-@pytest.fixture(params=["file", "abstract"])
+@pytest.fixture
 def notify(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NotifySocket]:
-    path = str(tmp_path / "notify") if request.param == "file" else f"@cppasgi-{os.getpid()}"
-    receiver = NotifySocket(path)
+    """A socket with a file, or without one where the test asks for that."""
+    is_abstract = getattr(request, "param", "file") == "abstract"
+    receiver = NotifySocket(f"@cppasgi-{os.getpid()}" if is_abstract else str(tmp_path / "notify"))
     yield receiver
     receiver.close()
 
 
+@pytest.mark.parametrize("notify", ["file", "abstract"], indirect=True)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ready_comes_after_lifespan_startup(
     server: StartServer, notify: NotifySocket, workers: str
