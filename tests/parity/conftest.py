@@ -3,12 +3,9 @@
 Kept in build/daphne. Nothing of it is committed.
 """
 
-import fcntl
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,12 +26,11 @@ def daphne_folder() -> Path:
 def daphne_tests(daphne_folder: Path) -> Path:
     """The folder ``tests`` of Daphne's source distribution."""
     tests = daphne_folder / "daphne-4.2.3" / "tests"
-    with alone(daphne_folder):
-        if not tests.exists():
-            download = ("download", "-q", "--no-deps", "--no-binary", "daphne", DAPHNE)
-            run_pip(*download, "-d", daphne_folder)
-            with tarfile.open(daphne_folder / "daphne-4.2.3.tar.gz") as archive:
-                archive.extractall(daphne_folder)
+    if not tests.exists():
+        download = ("download", "-q", "--no-deps", "--no-binary", "daphne", DAPHNE)
+        run_pip(*download, "-d", daphne_folder)
+        with tarfile.open(daphne_folder / "daphne-4.2.3.tar.gz") as archive:
+            archive.extractall(daphne_folder)
     return tests
 
 
@@ -42,20 +38,11 @@ def daphne_tests(daphne_folder: Path) -> Path:
 def daphne_site(daphne_folder: Path) -> Path:
     """A folder for PYTHONPATH that has Daphne and Twisted."""
     site = daphne_folder / f"site-{sys.version_info.major}.{sys.version_info.minor}"
-    with alone(daphne_folder):
-        if not site.exists():
-            unfinished = daphne_folder / f"{site.name}.new"
-            run_pip("install", "-q", "--upgrade", "--target", unfinished, DAPHNE)
-            unfinished.rename(site)
+    if not site.exists():
+        unfinished = daphne_folder / f"{site.name}.new"
+        run_pip("install", "-q", "--upgrade", "--target", unfinished, DAPHNE)
+        unfinished.rename(site)
     return site
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keeps other test processes out while the body runs."""
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def run_pip(*arguments: str | Path) -> None:
