@@ -16,7 +16,7 @@ from sites import REDRED, manage, serving
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
 
-USERS = 40
+USERS = 234  # two in each room; with their tabs they have 450 bells
 VIEWERS = (45, 23, 12)  # of the first three streams
 SECONDS = 10
 PREPARE = """
@@ -54,6 +54,7 @@ class Picture:
         self.sent = {}  # text to when it was sent
         self.sockets = 0
         self.bells = 0
+        self.last = 0.0  # when a frame came
         self.readers = []
 
     async def open(self, route, user, kind):
@@ -64,6 +65,7 @@ class Picture:
                 origin=self.site.base,
                 additional_headers={"Cookie": f"sessionid={self.cookies[user]}"},
                 open_timeout=30,
+                compression=None,
             )
         )
         self.sockets += 1
@@ -72,7 +74,7 @@ class Picture:
 
     async def read(self, connection, kind):
         async for text in connection:
-            now = time.monotonic()
+            self.last = now = time.monotonic()
             frame = json.loads(text)
             if frame["type"] == kind:
                 data = frame["data"]
@@ -106,8 +108,8 @@ async def test_the_picture(server_command, environments, tmp_path, pytestconfig)
         before = resident(site.process)
         picture = Picture(site, cookies, stack)
         chat = await gather(
-            picture.open(f"/ws/chat/{rooms[n % 20]}/", n % 20 * 2 + n // 20 % 2, "chat_message")
-            for n in range(round(234 * part))
+            picture.open(f"/ws/chat/{rooms[n // 2]}/", n, "chat_message")
+            for n in range(round(USERS * part))
         )
         await gather(
             picture.open("/ws/notifications/", n % USERS, None) for n in range(round(450 * part))
@@ -117,25 +119,25 @@ async def test_the_picture(server_command, environments, tmp_path, pytestconfig)
         )
         watching = [max(round(count * part), 1) for count in VIEWERS]
         await gather(
-            picture.open(f"/ws/live/s{stream}/", 23 + n % 17, "comment")
+            picture.open(f"/ws/live/s{stream}/", 23 + n, "comment")
             for stream, count in enumerate(watching)
             for n in range(count)
         )
-        members = [len(range(n, len(chat), len(rooms))) for n in range(len(rooms))]
+        # What all these arrivals told each other has been told.
+        while time.monotonic() - picture.last < 1:
+            await asyncio.sleep(0.1)
         end = time.monotonic() + (SECONDS if part == 1 else 2)
         number = 0
         while time.monotonic() < end:
             number += 1
-            room = number % len(rooms)
-            if members[room]:
-                await picture.say(
-                    chat[room], "chat_message", "message", f"m{number}", members[room]
-                )
+            author = chat[number % len(chat)]
+            await picture.say(author, "chat_message", "message", f"m{number}", 2)
+            await asyncio.sleep(0.1)
             stream = number % 3
             await picture.say(
                 streamers[stream], "comment", "text", f"c{number}", watching[stream] + 1
             )
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
         deadline = time.monotonic() + 20
         while len(picture.delays) < picture.expected and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
