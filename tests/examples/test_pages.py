@@ -163,8 +163,10 @@ def test_idrissimart_over_tls(windows, serve, no_errors, tmp_path):
         bob.click(".ad[data-id='2'] button")
         bob.until_text("#chat-state", "Connected")
         bob.write("#composer input", "Does it come with a lock?")
-        alice.until(lambda: len(alice.all(".conversation")) >= 1)
-        alice.run("[...document.querySelectorAll('.conversation')].at(-1).click()")
+        rows = "[...document.querySelectorAll('.conversation')]"
+        desks = f"{rows}.filter(row => /desk/.test(row.innerText))"
+        alice.until(lambda: alice.run(f"{desks}.length") == 1)
+        alice.run(f"{desks}[0].click()")
         alice.until_text("#messages", "with a lock?")
         alice.write("#composer input", "With two.")
         bob.until_text("#messages", "With two.")

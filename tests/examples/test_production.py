@@ -13,7 +13,6 @@ import pytest
 import websockets
 from nginx import everything_to, make_certificate, nginx_running, trusting
 from sites import (
-    EXAMPLES,
     IDRISSIMART,
     REDRED,
     TIMEOUT,
@@ -320,7 +319,7 @@ async def test_systemd_units(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd is not installed")
     units = []
-    for path in sorted(EXAMPLES.glob("*/*.service")):
+    for path in sorted(IDRISSIMART.folder.glob("*.service")):
         text = path.read_text()
         assert "TimeoutStopSec=15" in text
         assert "KillSignal=SIGTERM" in text

@@ -27,12 +27,21 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        # Not in disconnect(): Channels skips that when a handler raised.
+        # disconnect() is skipped when a handler raised.
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self.has_entered:
-                await self.left()
+            await self.leave()
+
+    async def disconnect(self, code: int) -> None:
+        # Already here: channels_redis now and then overlooks that Channels, at the end of the call
+        # above, cancels its waiting for messages.
+        await self.leave()
+
+    async def leave(self) -> None:
+        if self.has_entered:
+            self.has_entered = False
+            await self.left()
 
     async def connect(self) -> None:
         self.user = self.scope["user"]

@@ -133,12 +133,16 @@ class UserStatusConsumer(SocketConsumer):
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        # Not in disconnect(): Channels skips that when a handler raised, and the count would stay.
+        # disconnect() is skipped when a handler raised, and the count would stay.
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self.is_counted:
-                await self.closed()
+            await self.closed()
+
+    async def disconnect(self, code: int) -> None:
+        # Already here: channels_redis now and then overlooks that Channels, at the end of the call
+        # above, cancels its waiting for messages.
+        await self.closed()
 
     @staticmethod
     def realtime_stats() -> dict[str, Any]:
@@ -157,6 +161,9 @@ class UserStatusConsumer(SocketConsumer):
         await delivery.send_status(frames.user_status_update(self.user, True, now))
 
     async def closed(self) -> None:
+        if not self.is_counted:
+            return
+        self.is_counted = False
         stats.count_status_socket(-1)
         now, is_last = await database_sync_to_async(services.presence_closed)(self.user)
         if is_last:
