@@ -13,14 +13,25 @@ unchanged() {
   [[ -e $stamp && -z $(find "$@" -newer "$stamp" -not -path '*/__pycache__*' -print -quit) ]]
 }
 
+wheel_sources=(pyproject.toml CMakeLists.txt cmake server asgi_bridge python)
+
+# build_wheel VENV: what install_wheel installs, in VENV/wheel; touches nothing else, so VENV may be used meanwhile
+build_wheel() {
+  local folder=$1/wheel
+  unchanged "$folder/.built" "${wheel_sources[@]}" && return
+  echo "Building cppasgi"
+  command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
+  rm -rf "$folder"
+  "$1/bin/pip" wheel --quiet --no-deps --wheel-dir "$folder" . && touch "$folder/.built"
+}
+
 # install_wheel VENV EXTRAS: builds the wheel and installs it with the extras, such as "[uvloop]"
 install_wheel() {
   local stamp=$1/.cppasgi-installed
-  unchanged "$stamp" pyproject.toml CMakeLists.txt cmake server asgi_bridge python && return
-  echo "Building and installing cppasgi"
-  command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
-  "$1/bin/pip" install --quiet ".$2"
-  touch "$stamp"
+  unchanged "$stamp" "${wheel_sources[@]}" && return
+  build_wheel "$1" || return
+  "$1/bin/pip" install --quiet --force-reinstall --no-deps "$1"/wheel/*.whl || return
+  "$1/bin/pip" install --quiet "$(echo "$1"/wheel/*.whl)$2" && touch "$stamp"
 }
 
 # install_requirements VENV FILE...
