@@ -84,7 +84,8 @@ def test_gunicorns_atoms(server: StartServer) -> None:
     assert match, line
     _, whole, thousandths, millionths, seconds, fraction = match.groups()
     assert int(whole) == int(seconds) >= 1
-    assert int(thousandths) == int(millionths) // 1000 >= 1100
+    # A loop's timer may fire a millisecond early.
+    assert int(thousandths) == int(millionths) // 1000 >= 1098
     assert int(millionths) == int(seconds + fraction)
 
 
