@@ -125,7 +125,9 @@ def describe(status: Status) -> str:
 
 
 def _headline(status: Status) -> str:
-    restarts = ", ".join(f"{count} {reason}" for reason, count in status["restarts"].items())
+    restarts = ", ".join(
+        f"{count} {reason}" for reason, count in status["restarts"].items() if count
+    )
     return (
         f"cppasgi {status['version']}, {'ready' if status['ready'] else 'not ready'}, up "
         f"{_age(status['uptime'])}; restarts: {restarts or 'none'}"
