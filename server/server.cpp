@@ -48,7 +48,10 @@ class Server::Impl final : public session::SessionHost {
         timer_(loop, [this] { check_deadlines(); }),
         drain_timer_(loop, [this] { drain_websockets(); }) {}
 
-  ~Impl() { abort(); }
+  ~Impl() {
+    hook = nullptr;  // there will be no batch
+    abort();
+  }
 
   Address add(std::unique_ptr<net::UvListener> listener, int backlog) {
     Address address = listener->address();
