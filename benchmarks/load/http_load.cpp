@@ -1,6 +1,7 @@
-// Sends GET requests over keep-alive connections at a fixed rate, and reports their latency. An open loop: requests leave
-// when they are due, however slow the answers are, and latency counts from then, so that a server that stops for a
-// moment isn't asked less. Every body is compared. One thread, one epoll; Linux only.
+// Sends GET requests over keep-alive connections at a fixed rate, and reports their latency. An
+// open loop: requests leave when they are due, however slow the answers are, and latency counts
+// from then, so that a server that stops for a moment isn't asked less. Every body is compared. One
+// thread, one epoll; Linux only.
 //
 //   http_load PORT PATH BODY CONNECTIONS REQUESTS_PER_SECOND SECONDS
 //
@@ -144,9 +145,11 @@ class Load {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const double rate = argc == 7 ? std::atof(argv[5]) : 0, seconds = argc == 7 ? std::atof(argv[6]) : 0;
+  const double rate = argc == 7 ? std::atof(argv[5]) : 0,
+               seconds = argc == 7 ? std::atof(argv[6]) : 0;
   if (argc != 7 || std::atoi(argv[4]) < 1 || rate <= 0 || seconds <= 0) {
-    std::fprintf(stderr, "usage: http_load PORT PATH BODY CONNECTIONS REQUESTS_PER_SECOND SECONDS\n");
+    std::fprintf(stderr,
+                 "usage: http_load PORT PATH BODY CONNECTIONS REQUESTS_PER_SECOND SECONDS\n");
     return 2;
   }
   try {
