@@ -1,4 +1,4 @@
-# Sourced by run and compare, from the root of the checkout: sets $venv, the peers' virtual environment for $PYTHON, and
+# Sourced by run, tail and compare, from the root of the checkout: sets $venv, the peers' virtual environment for $PYTHON, and
 # brings it and the load generator up to date.
 source scripts/lib/venv.sh
 
@@ -29,4 +29,11 @@ prepare() {
     cmake --build "$venv/benchmarks" -j "$(nproc)" >/dev/null
     touch "$stamp"
   fi
+}
+
+# compare_servers PROGRAM ARGUMENT...: runs it where the peers and this checkout are installed
+compare_servers() {
+  prepare
+  install_wheel "$venv" "[uvloop,metrics]" >&2
+  exec "$venv/bin/python" "$@"
 }

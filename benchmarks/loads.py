@@ -1,4 +1,7 @@
-"""Load generators: wrk for HTTP, ``websocket_load`` for WebSocket. All count what came back."""
+"""Load generators: wrk and ``http_load`` for HTTP, ``websocket_load`` for WebSocket.
+
+All count what came back.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 from servers import BUILD, HOST, Running, WrongAnswer
 
 LOADER = BUILD / "websocket_load"
+HTTP_LOADER = BUILD / "http_load"
 SCRIPT = Path(__file__).parent / "load" / "http.lua"
 
 
@@ -74,6 +78,13 @@ def parse_wrk(text: str) -> Load:
     return Load(int(total[1]), seconds, latency["50"], latency["99"], float(p999[1]))
 
 
+def parse_json(text: str) -> Load:
+    """Read the report of one of our own load generators."""
+    result = json.loads(text)
+    latencies = (result[name] for name in ("p50_us", "p99_us", "p999_us"))
+    return Load(result["count"], result["elapsed_seconds"], *latencies)
+
+
 @dataclass(frozen=True)
 class Http:
     """Requests by wrk, after one that is checked byte for byte.
@@ -86,6 +97,8 @@ class Http:
         connections: How many connections send requests.
         pipelined: How many requests are sent at once on a connection.
         close: Whether every request has a connection of its own.
+        rate: Requests per second over all connections, by ``http_load``, which sends plain GETs
+            only; 0 is as fast as responses return.
     """
 
     path: str
@@ -95,6 +108,7 @@ class Http:
     connections: int = 64
     pipelined: int = 1
     close: bool = False
+    rate: float = 0
 
     def check(self, server: Running, core: int | str) -> None:
         """Compare two responses on one connection with what is expected."""
@@ -116,6 +130,10 @@ class Http:
 
     def __call__(self, server: Running, core: int | str, seconds: float) -> Load:
         """Load the server."""
+        if self.rate:
+            words = (server.port, self.path, self.expected.decode(), self.connections, self.rate)
+            paced = [str(HTTP_LOADER), *map(str, words), str(seconds)]
+            return parse_json(run_tool(core, paced, seconds))
         # wrk takes whole seconds; its counters are read for as long as it says it really ran.
         command = ["wrk", "-t1", f"-c{self.connections}", f"-d{max(1, round(seconds))}s"]
         command += ["--latency", "--timeout", "10s", "-s", str(SCRIPT)]
@@ -151,9 +169,7 @@ class WebSocket:
     def __call__(self, server: Running, core: int | str, seconds: float) -> Load:
         """Load the server."""
         options = {**self.options, "duration": seconds}
-        result = json.loads(run_tool(core, websocket_command(server, self.path, options), seconds))
-        latencies = (result[name] for name in ("p50_us", "p99_us", "p999_us"))
-        return Load(result["count"], result["elapsed_seconds"], *latencies)
+        return parse_json(run_tool(core, websocket_command(server, self.path, options), seconds))
 
 
 @contextmanager

@@ -46,13 +46,10 @@ def machine_facts(servers: Sequence[Server]) -> dict[str, str]:
     }
 
 
-def add_measuring_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that ``run`` and ``compare`` share."""
-    parser.add_argument("--workloads", help=f"comma list of {', '.join(WORKLOADS)}")
+def add_load_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all benchmarks of servers share."""
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of load for each measurement")
-    parser.add_argument("--idle", type=int, default=IDLE_WEBSOCKETS, help="WebSockets of that row")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples to FILE")
     parser.add_argument("--server-core", type=int, default=1)
     parser.add_argument("--load-core", type=int, default=0)
     parser.add_argument(
@@ -62,14 +59,36 @@ def add_measuring_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_measuring_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``run`` and ``compare`` share."""
+    parser.add_argument("--workloads", help=f"comma list of {', '.join(WORKLOADS)}")
+    add_load_options(parser)
+    parser.add_argument("--idle", type=int, default=IDLE_WEBSOCKETS, help="WebSockets of that row")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples to FILE")
+
+
+def add_servers_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--servers``."""
+    parser.add_argument(
+        "--servers", default=DEFAULT_SERVERS, help=f"comma list of {', '.join(SERVERS)}"
+    )
+
+
+def named_servers(
+    parser: argparse.ArgumentParser, names: Sequence[str], servers: dict[str, Server]
+) -> list[Server]:
+    """Return the servers of these names; end with one line for a name that none has."""
+    if unknown := set(names) - set(servers):
+        parser.error(f"unknown server: {', '.join(sorted(unknown))}")
+    return [servers[name] for name in dict.fromkeys(names)]
+
+
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="benchmarks/run", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument(
-        "--servers", default=DEFAULT_SERVERS, help=f"comma list of {', '.join(SERVERS)}"
-    )
+    add_servers_option(parser)
     parser.add_argument(
         "--variant",
         action="append",
@@ -83,9 +102,7 @@ def parse_options() -> argparse.Namespace:
     options = parser.parse_args()
     servers = {**SERVERS, **dict(parse_variant(parser, text) for text in options.variant)}
     names = [*options.servers.split(","), *(n for n in servers if n not in SERVERS)]
-    if unknown := set(names) - set(servers):
-        parser.error(f"unknown server: {', '.join(sorted(unknown))}")
-    options.servers = [servers[name] for name in dict.fromkeys(names)]
+    options.servers = named_servers(parser, names, servers)
     check_measuring_options(parser, options)
     return options
 
@@ -105,8 +122,15 @@ def check_measuring_options(parser: argparse.ArgumentParser, options: argparse.N
     if unknown := set(wanted) - set(WORKLOADS):
         parser.error(f"unknown workload: {', '.join(sorted(unknown))}")
     options.workloads = [WORKLOADS[name] for name in wanted]
-    if min(options.rounds, options.seconds, options.idle) < 1:
-        parser.error("--rounds, --seconds and --idle must be at least 1")
+    if options.idle < 1:
+        parser.error("--idle must be at least 1")
+    check_load_options(parser, options)
+
+
+def check_load_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End with one line for a load that can't be run here."""
+    if min(options.rounds, options.seconds) < 1:
+        parser.error("--rounds and --seconds must be at least 1")
     cores = {options.server_core, options.load_core}
     if options.share_cores:
         allowed = ",".join(map(str, sorted(os.sched_getaffinity(0))))

@@ -8,95 +8,111 @@ was due. So a faster server is asked more.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
+from collections.abc import Callable
 
-from loads import Http, Load, WebSocket, run_tool
+from loads import Http, Load, WebSocket
 from main import (
-    DEFAULT_SERVERS,
-    add_measuring_options,
-    check_measuring_options,
+    add_load_options,
+    add_servers_option,
+    check_load_options,
     installed,
     machine_facts,
+    named_servers,
 )
-from servers import BUILD, SERVERS, Running, WrongAnswer, running
+from servers import SERVERS, Running, WrongAnswer, running
 from workloads import HELLO
 
-CONNECTIONS = 64
 SHARE = 0.5
-HTTP = "HTTP hello"
-WEBSOCKET = "WebSocket echo 64 B"
+SATURATING_SECONDS = 1.0
+APPLICATION = "burning_app:application"
+
+# By rate; 0 is as fast as the server answers.
+MakeLoad = Callable[[float], Http | WebSocket]
+LOADS: dict[str, MakeLoad] = {
+    "HTTP hello": lambda rate: Http("/", HELLO, rate=rate),
+    "WebSocket echo 64 B": lambda rate: WebSocket(size=64, rate=rate),
+}
 
 
-def paced_http(server: Running, core: int | str, rate: float, seconds: float) -> Load:
-    """Ask for ``/`` at a fixed rate."""
-    command = [str(BUILD / "http_load"), str(server.port), "/", HELLO.decode(), str(CONNECTIONS)]
-    result = json.loads(run_tool(core, [*command, f"{rate:.0f}", str(seconds)], seconds))
-    latencies = (result[name] for name in ("p50_us", "p99_us", "p999_us"))
-    return Load(result["count"], result["elapsed_seconds"], *latencies)
+def numbers(text: str) -> list[int]:
+    """Read a comma list of whole numbers."""
+    return [int(word) for word in text.split(",")]
 
 
 def measure(
-    server: Running, kind: str, core: int | str, saturating: float, seconds: float
+    server: Running, make_load: MakeLoad, core: int | str, seconds: float
 ) -> tuple[float, Load]:
     """Return the saturated rate, and the latencies at ``SHARE`` of it."""
-    load = Http("/", HELLO) if kind == HTTP else WebSocket(size=64)
-    load.check(server, core)
-    load(server, core, saturating)  # warms up
-    full = load(server, core, saturating)
+    saturating = make_load(0)
+    saturating.check(server, core)
+    saturating(server, core, SATURATING_SECONDS)  # warms up
+    full = saturating(server, core, SATURATING_SECONDS)
     rate = full.count / full.seconds
-    if kind == HTTP:
-        return rate, paced_http(server, core, rate * SHARE, seconds)
-    return rate, WebSocket(size=64, rate=round(rate * SHARE))(server, core, seconds)
+    return rate, make_load(round(rate * SHARE))(server, core, seconds)
 
 
-def main() -> int:
-    """Run the comparison."""
-    parser = argparse.ArgumentParser(prog="benchmarks/tail", description=__doc__)
-    parser.add_argument("--servers", default=DEFAULT_SERVERS)
-    parser.add_argument("--burning", default="0,1,4", help="numbers of burning threads")
-    add_measuring_options(parser)
-    options = parser.parse_args()
-    check_measuring_options(parser, options)
-    if unknown := set(options.servers.split(",")) - set(SERVERS):
-        parser.error(f"unknown server: {', '.join(sorted(unknown))}")
-    servers = installed([SERVERS[name] for name in options.servers.split(",")])
-    facts = machine_facts(servers)
-    found: dict[tuple[str, int, str], list[tuple[float, Load]]] = {}
-    for number in range(options.rounds):
-        turn = number % len(servers)
-        for burning in map(int, options.burning.split(",")):
-            os.environ["BENCHMARK_BURNING"] = str(burning)
-            for server in [*servers[turn:], *servers[:turn]]:
-                for kind in (HTTP, WEBSOCKET):
-                    key = (kind, burning, server.name)
-                    print(f"round {number + 1}/{options.rounds}: {key}", file=sys.stderr)
-                    try:
-                        with running(
-                            server, "burning_app:application", options.server_core
-                        ) as started:
-                            result = measure(started, kind, options.load_core, 1, options.seconds)
-                        found.setdefault(key, []).append(result)
-                    except WrongAnswer as error:
-                        print(f"*** FAILED: {key}: {error}", file=sys.stderr)
-    print(
-        "| load | burning threads | server | saturated, per second | p50 us | p99 us | p99.9 us |"
-    )
-    print("|---|--:|---|--:|--:|--:|--:|")
-    for (kind, burning, name), results in sorted(found.items()):
+def table(found: dict[tuple[str, int, str], list[tuple[float, Load]]]) -> str:
+    """Return one Markdown row for each load, number of burning threads and server."""
+    lines = [
+        "| load | burning threads | server | saturated, per second | p50 us | p99 us | p99.9 us |",
+        "|---|--:|---|--:|--:|--:|--:|",
+    ]
+    for (name, burning, server), results in sorted(found.items()):
         rate = statistics.median(rate for rate, _ in results)
         middle = [
             statistics.median(getattr(load, field) for _, load in results)
             for field in ("p50_us", "p99_us", "p999_us")
         ]
         cells = [f"{value:,.0f}" for value in (rate, *middle)]
-        print(f"| {kind} | {burning} | {name} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {burning} | {server} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the comparison; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/tail", description=(__doc__ or "").split("\n")[0]
+    )
+    add_servers_option(parser)
+    parser.add_argument(
+        "--burning", type=numbers, default=[0, 1, 4], help="numbers of threads that burn, 0,1,4"
+    )
+    add_load_options(parser)
+    options = parser.parse_args()
+    check_load_options(parser, options)
+    servers = installed(named_servers(parser, options.servers.split(","), SERVERS))
+    if not servers:
+        return 1
+    facts = machine_facts(servers)
+    found: dict[tuple[str, int, str], list[tuple[float, Load]]] = {}
+    for number in range(options.rounds):
+        # The order turns with the rounds, so that no server always follows the same neighbour.
+        turn = number % len(servers)
+        runs = [
+            (name, burning, server)
+            for burning in options.burning
+            for server in [*servers[turn:], *servers[:turn]]
+            for name in LOADS
+        ]
+        for name, burning, server in runs:
+            what = f"{server.name}: {name}, {burning} burning"
+            print(f"round {number + 1}/{options.rounds}: {what}", file=sys.stderr)
+            os.environ["BENCHMARK_BURNING"] = str(burning)
+            try:
+                with running(server, APPLICATION, options.server_core) as started:
+                    result = measure(started, LOADS[name], options.load_core, options.seconds)
+            except WrongAnswer as error:
+                print(f"*** FAILED: {what}: {error}", file=sys.stderr)
+            else:
+                found.setdefault((name, burning, server.name), []).append(result)
+    print(table(found))
     print()
     for fact, value in facts.items():
         print(f"- {fact}: {value}")
-    return 0
+    return 0 if found else 1
 
 
 if __name__ == "__main__":

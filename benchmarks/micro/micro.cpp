@@ -4,15 +4,15 @@
 //
 //   cmake --preset release && cmake --build --preset release --target micro &&
 //   build/release/benchmarks/micro
-#include <algorithm>
 #include <memory>
 #include <string>
-#include <vector>
+#include <variant>
 
 #include "server/http1/http1_protocol.h"
 #include "server/websocket/message_deflate.h"
 #include "server/websocket/websocket_protocol.h"
 #include "support/catch.h"
+#include "support/websocket_frames.h"
 
 using namespace cppasgi;
 
@@ -32,33 +32,6 @@ const std::string kBrowser =
     "Referer: https://example.org/threads/\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
     "Accept-Language: en-GB,en;q=0.9\r\nCookie: csrftoken=" +
     std::string(64, 'c') + "; sessionid=" + std::string(32, 's') + "\r\n\r\n";
-
-// A client's frame of text; unmasked in place, so every message is received from a copy.
-std::string text_frame(std::size_t size) {
-  std::string frame = "\x81";
-  if (size < 126) {
-    frame.push_back(static_cast<char>(0x80 | size));
-  } else {
-    const bool is_long = size > 0xFFFF;
-    frame.push_back(static_cast<char>(0x80 | (is_long ? 127 : 126)));
-    for (int shift = is_long ? 56 : 8; shift >= 0; shift -= 8) {
-      frame.push_back(static_cast<char>(size >> shift));
-    }
-  }
-  const std::string key = "\x12\x34\x56\x78";
-  frame += key;
-  for (std::size_t i = 0; i < size; ++i) frame.push_back(static_cast<char>('a' ^ key[i % 4]));
-  return frame;
-}
-
-std::string words(std::size_t size) {
-  std::string text;
-  for (unsigned i = 0; text.size() < size; i = i * 1664525 + 1013904223) {
-    text += std::to_string(i % 1000) + (i % 3 == 0 ? " one " : " other ");
-  }
-  text.resize(size);
-  return text;
-}
 
 }  // namespace
 
@@ -88,7 +61,8 @@ TEST_CASE("WebSocket") {
   websocket::WebSocketProtocol protocol(limits);
   std::string input;
   for (const std::size_t size : {std::size_t{64}, std::size_t{16} << 10, std::size_t{1} << 20}) {
-    const std::string frame = text_frame(size), text(size, 'a');
+    const std::string text(size, 'a'), frame = test::text_frame(text);
+    // Unmasked in place, so every message is received from a copy.
     const auto receive = [&] {
       input = frame;
       protocol.receive_data(input);
@@ -115,10 +89,10 @@ TEST_CASE("permessage-deflate") {
     const std::unique_ptr<websocket::MessageDeflate> deflate = pool.accept({});
     REQUIRE(deflate);
     // Two in turn, as the pool remembers the latest message.
-    const std::string one = words(1024), other = words(1025);
+    const std::string one = kBrowser + '1', other = kBrowser + '2';
     bool turn = false;
     const std::string name = mode == WebSocketDeflate::Mode::Shared ? "shared" : "dedicated";
-    BENCHMARK("compressing 1 KiB of words, " + name) {
+    BENCHMARK("compressing a browser's request as text, " + name) {
       turn = !turn;
       return deflate->compress(turn ? one : other)->size();
     };
