@@ -2,8 +2,8 @@
 // response, receiving and sending WebSocket messages, deflating them. Part of the project's build
 // (CPPASGI_BUILD_BENCHMARKS, the release preset):
 //
-//   cmake --preset release && cmake --build --preset release --target micro &&
-//   build/release/benchmarks/micro
+//   cmake --preset release -DCPPASGI_BUILD_PYTHON=OFF
+//   cmake --build --preset release --target micro && build/release/benchmarks/micro
 #include <memory>
 #include <string>
 #include <variant>
