@@ -5,12 +5,13 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loads import idle_websockets
-from servers import TICKS_PER_SECOND, NotStarted, Running, Server, WrongAnswer, running, start
+from servers import TICKS_PER_SECOND, Running, Server, WrongAnswer, running, start
 from workloads import Workload
 
 WARM_UP_SECONDS = 0.5
@@ -75,12 +76,18 @@ def own_cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def measure_cpu(server: Running, workload: Workload, number: int, plan: Plan) -> Sample:
-    """Check a server's answers, warm it up, load it, and return what one request cost."""
+def prepare(server: Running, workload: Workload, plan: Plan) -> None:
+    """Check a server's answers and warm it up."""
     load = workload.load
     assert load is not None
     load.check(server, plan.load_core)
     load(server, plan.load_core, WARM_UP_SECONDS)
+
+
+def measure_cpu(server: Running, workload: Workload, number: int, plan: Plan) -> Sample:
+    """Load a server, and return what one request cost."""
+    load = workload.load
+    assert load is not None
     ours, machine, before = own_cpu_seconds(), machine_cpu_seconds(), server.cpu_seconds()
     counted = load(server, plan.load_core, plan.seconds)
     cpu = server.cpu_seconds() - before
@@ -130,61 +137,105 @@ class Results:
     failed: dict[tuple[str, str], str]
 
 
-def run_rounds(servers: Sequence[Server], workloads: Sequence[Workload], plan: Plan) -> Results:
-    """Measure every server under every workload once per round, interleaved.
+class Fleet:
+    """The servers that serve one application at the same time, each started when first needed."""
 
-    A wrong answer voids all samples of that server and workload.
-    """
-    samples: list[Sample] = []
-    failed: dict[tuple[str, str], str] = {}
-    groups: dict[tuple[str, str], list[Workload]] = {}
-    for workload in workloads:
-        # One start of a server serves all workloads that load the same application.
-        key = (workload.application, "" if workload.load else workload.name)
-        groups.setdefault(key, []).append(workload)
-    for number in range(plan.rounds):
-        # The order turns with the rounds, so that no server always follows the same neighbour.
-        turn = number % len(servers)
-        for group in groups.values():
+    def __init__(self, application: str, plan: Plan) -> None:
+        """Start nothing yet."""
+        self._application = application
+        self._plan = plan
+        self._started: dict[str, tuple[ExitStack, Running]] = {}
+
+    def get(self, server: Server) -> Running:
+        """Return the running server; raise ``NotStarted`` when it doesn't start."""
+        if server.name not in self._started:
+            with ExitStack() as stack:
+                started = stack.enter_context(
+                    running(server, self._application, self._plan.server_core)
+                )
+                self._started[server.name] = (stack.pop_all(), started)
+        return self._started[server.name][1]
+
+    def stop(self, server: Server) -> None:
+        """End this one, if it runs."""
+        if found := self._started.pop(server.name, None):
+            found[0].close()
+
+    def __enter__(self) -> Fleet:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all."""
+        with ExitStack() as stack:
+            for each, _started in self._started.values():
+                stack.push(each)
+
+
+class Run:
+    """One run of all servers under all workloads."""
+
+    def __init__(self, servers: Sequence[Server], plan: Plan) -> None:
+        """Measure ``servers`` as ``plan`` says."""
+        self._servers = servers
+        self._plan = plan
+        self._samples: list[Sample] = []
+        self._failed: dict[tuple[str, str], str] = {}
+
+    def measure(self, workload: Workload, fleet: Fleet) -> None:
+        """Measure a workload with every server in turn, round after round."""
+        servers = [each for each in self._servers if workload.is_plain or not each.is_floor]
+        print(f"{workload.name}: {', '.join(each.name for each in servers)}", file=sys.stderr)
+        if workload.load is not None:
+            for server in servers:
+                with self._noting(server, workload, fleet):
+                    prepare(fleet.get(server), workload, self._plan)
+        for number in range(self._plan.rounds):
+            # The order turns with the rounds, so that no server always follows the same neighbour.
+            turn = number % max(1, len(servers))
             for server in [*servers[turn:], *servers[:turn]]:
-                left = [each for each in group if (server.name, each.name) not in failed]
-                if server.is_floor and not group[0].is_plain:
+                if (server.name, workload.name) in self._failed:
                     continue
-                if left:
-                    what = ", ".join(each.name for each in left)
-                    print(
-                        f"round {number + 1}/{plan.rounds}: {server.name}: {what}", file=sys.stderr
-                    )
-                    samples += _run_server(server, left, number, plan, failed)
-    return Results([s for s in samples if (s.server, s.workload) not in failed], failed)
+                with self._noting(server, workload, fleet):
+                    self._samples.append(self._measure_once(server, workload, number, fleet))
 
+    def _measure_once(
+        self, server: Server, workload: Workload, number: int, fleet: Fleet
+    ) -> Sample:
+        if workload.load is not None:
+            return measure_cpu(fleet.get(server), workload, number, self._plan)
+        take = measure_memory if workload.unit == "KiB" else measure_start
+        return take(server, workload, number, self._plan)
 
-def _run_server(
-    server: Server,
-    workloads: list[Workload],
-    number: int,
-    plan: Plan,
-    failed: dict[tuple[str, str], str],
-) -> list[Sample]:
-    """Measure the workloads of one application; note in ``failed`` what the server gets wrong."""
-    samples: list[Sample] = []
-    left = list(workloads)
-    while left:
+    @contextmanager
+    def _noting(self, server: Server, workload: Workload, fleet: Fleet) -> Iterator[None]:
+        """Note what a server gets wrong, and end it: it starts afresh for the next workload."""
         try:
-            if left[0].load is None:
-                take = measure_memory if left[0].unit == "KiB" else measure_start
-                samples.append(take(server, left[0], number, plan))
-                left.pop(0)
-                continue
-            # After a failure the server is started again for the workloads that are left.
-            with running(server, left[0].application, plan.server_core) as started:
-                while left:
-                    samples.append(measure_cpu(started, left[0], number, plan))
-                    left.pop(0)
+            yield
         except WrongAnswer as error:
-            count = len(left) if isinstance(error, NotStarted) else 1
-            for workload in left[:count]:
-                failed[server.name, workload.name] = str(error).partition("\n")[0]
-                print(f"*** FAILED: {server.name}, {workload.title}: {error}", file=sys.stderr)
-            del left[:count]
-    return samples
+            self._failed[server.name, workload.name] = str(error).partition("\n")[0]
+            print(f"*** FAILED: {server.name}, {workload.title}: {error}", file=sys.stderr)
+            fleet.stop(server)
+
+    def results(self) -> Results:
+        """Return the samples; a wrong answer voids all of that server and workload."""
+        kept = [each for each in self._samples if (each.server, each.workload) not in self._failed]
+        return Results(kept, self._failed)
+
+
+def run_rounds(servers: Sequence[Server], workloads: Sequence[Workload], plan: Plan) -> Results:
+    """Measure every server under every workload once per round.
+
+    Servers take turns with each workload, seconds apart: a machine that slows down slows all.
+    """
+    run = Run(servers, plan)
+    for application in dict.fromkeys(each.application for each in workloads):
+        with Fleet(application, plan) as fleet:
+            for workload in workloads:
+                if workload.application == application and workload.load is not None:
+                    run.measure(workload, fleet)
+    for workload in workloads:
+        if workload.load is None:
+            with Fleet(workload.application, plan) as nobody_else:
+                run.measure(workload, nobody_else)
+    return run.results()
