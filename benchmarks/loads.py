@@ -97,6 +97,7 @@ class Http:
         connections: How many connections send requests.
         pipelined: How many requests are sent at once on a connection.
         close: Whether every request has a connection of its own.
+        fields: How many header fields a request has, Host included.
         rate: Requests per second over all connections, by ``http_load``, which sends plain GETs
             only; 0 is as fast as responses return.
     """
@@ -108,6 +109,7 @@ class Http:
     connections: int = 64
     pipelined: int = 1
     close: bool = False
+    fields: int = 1
     rate: float = 0
 
     def check(self, server: Running, core: int | str) -> None:
@@ -139,7 +141,7 @@ class Http:
         command += ["--latency", "--timeout", "10s", "-s", str(SCRIPT)]
         command += [f"http://{HOST}:{server.port}{self.path}", "--", self.method]
         command += [str(self.body_bytes), str(self.pipelined)]
-        command += ["close" if self.close else "keep-alive"]
+        command += ["close" if self.close else "keep-alive", str(self.fields)]
         return parse_wrk(run_tool(core, command, seconds))
 
 

@@ -60,6 +60,15 @@ def figure(number: float | None) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.{1 if number >= 10 else 2}f}"
 
 
+def figures(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
+    """Return one Markdown table: a row for each workload, the median figure of each server."""
+    lines = [f"| | {' | '.join(names)} |", "|---|" + "--:|" * len(names)]
+    for workload in workloads:
+        cells = [figure(median(samples, workload.name, name, "value")) for name in names]
+        lines.append(f"| {workload.title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def overview(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
     """Return one Markdown table: a row for each workload, the median figure of each server."""
     head = ["workload", *names, "share of the best rival", "aim"]
