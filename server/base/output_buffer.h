@@ -1,59 +1,91 @@
 // Bytes on their way out: appended at the end, consumed from the front. A protocol object fills
 // one, a session drains it. Not a queue of blocks: responses and frames are small, and one
-// contiguous run is one write. Used by the loop thread only.
+// contiguous run is one write. Not a std::string, whose append is a call and whose resize writes
+// zeros. Used by the loop thread only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
-
-#include "server/base/release.h"
+#include <utility>
 
 namespace cppasgi {
 
 class OutputBuffer {
  public:
+  OutputBuffer() = default;
+  OutputBuffer(const OutputBuffer&) = delete;
+  OutputBuffer& operator=(const OutputBuffer&) = delete;
+
   // Appends a copy of `bytes`.
-  void append(std::string_view bytes) { data_.append(bytes); }
-  void append(char byte) { data_.push_back(byte); }
+  void append(std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(extend(bytes.size()), bytes.data(), bytes.size());
+  }
+  void append(char byte) { *extend(1) = byte; }
 
   // Grows by `size` bytes and returns where to write them; valid until the next append.
   char* extend(std::size_t size) {
-    const std::size_t old_size = data_.size();
-    data_.resize(old_size + size);
-    return data_.data() + old_size;
+    reserve(size);
+    char* room = data_.get() + end_;
+    end_ += size;
+    return room;
   }
 
-  std::size_t size() const { return data_.size() - begin_; }
-  bool empty() const { return begin_ == data_.size(); }
+  // Makes room for `size` bytes more.
+  void reserve(std::size_t size) {
+    if (capacity_ - end_ < size) grow(size);
+  }
+
+  std::size_t size() const { return end_ - begin_; }
+  bool empty() const { return begin_ == end_; }
 
   // The unconsumed bytes; valid until the next append, consume or take.
-  std::string_view view() const { return std::string_view(data_).substr(begin_); }
+  std::string_view view() const { return {data_.get() + begin_, size()}; }
 
   // Drops the first `size` bytes (at most size()). An emptied buffer keeps a small block for the
   // next response and returns a large one, so that an idle connection costs little.
   void consume(std::size_t size) {
     begin_ += size;
-    if (begin_ != data_.size()) return;
-    begin_ = 0;
-    data_.clear();
-    if (data_.capacity() > kKeptBytes) release(data_);
+    if (begin_ != end_) return;
+    begin_ = end_ = 0;
+    if (capacity_ > kKeptBytes) free_memory();
   }
 
   // Takes the unconsumed bytes out and leaves the buffer empty. In a block of just their size: they
   // may wait long, in thousands of connections.
   std::string take() {
     std::string taken(view());
-    begin_ = 0;
-    release(data_);
+    free_memory();
     return taken;
   }
 
  private:
   static constexpr std::size_t kKeptBytes = 2048;
 
-  std::string data_;
+  // At least doubles, but for what was consumed, so that appending stays linear.
+  void grow(std::size_t more) {
+    const std::size_t kept = size();
+    const std::size_t capacity = std::max(2 * kept, kept + more);
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+    if (kept != 0) std::memcpy(larger.get(), data_.get() + begin_, kept);
+    data_ = std::move(larger);
+    capacity_ = capacity;
+    begin_ = 0;
+    end_ = kept;
+  }
+
+  void free_memory() {
+    data_.reset();
+    begin_ = end_ = capacity_ = 0;
+  }
+
+  std::unique_ptr<char[]> data_;
   std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t capacity_ = 0;
 };
 
 }  // namespace cppasgi

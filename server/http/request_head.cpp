@@ -54,9 +54,9 @@ void RequestHead::append_method(std::string_view piece) {
 }
 
 void RequestHead::append_field_name(std::string_view piece) {
-  const std::size_t old_size = bytes_.size();
   append(fields_.back().name, piece);
-  for (char* byte = bytes_.data() + old_size; byte != bytes_.data() + bytes_.size(); ++byte) {
+  char* const end = bytes_.data() + bytes_.size();  // not read anew after each byte
+  for (char* byte = end - piece.size(); byte != end; ++byte) {
     const auto code = static_cast<unsigned char>(*byte);
     *byte = static_cast<char>(code | ((static_cast<unsigned>(code - 'A') < 26U) << 5));
   }

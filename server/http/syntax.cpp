@@ -47,6 +47,7 @@ bool is_field_value(std::string_view text) { return all_in(kFieldValueBytes, tex
 
 bool equals_ignoring_case(std::string_view left, std::string_view right) {
   if (left.size() != right.size()) return false;
+  if (left == right) return true;  // the usual case, and quick
   for (std::size_t index = 0; index < left.size(); ++index) {
     if (lower(left[index]) != lower(right[index])) return false;
   }

@@ -6,16 +6,14 @@
 #include <array>
 #include <charconv>
 
-#include "server/base/release.h"
 #include "server/http/status.h"
 #include "server/http/syntax.h"
 
 namespace cppasgi::http1 {
 namespace {
 
-constexpr std::size_t kKeptHeadBytes =
-    4096;  // a connection keeps no larger block between responses
-
+constexpr std::size_t kFieldOverhead = 4;     // ": " and CRLF
+constexpr std::size_t kUsualHeadBytes = 256;  // instead of growing step by step
 constexpr std::string_view kEndOfLine = "\r\n";
 
 // A number as text, without allocation.
@@ -58,7 +56,8 @@ std::string other_connection_options(std::string_view list) {
 
 void ResponseSerializer::begin(const RequestTraits& request, const http::ResponseHead& head,
                                const DefaultFields& defaults) {
-  head_.clear();
+  head_.consume(head_.size());
+  head_.reserve(kUsualHeadBytes);
   has_length_ = false;
   begun_ = true;
   version_ = request.version;
@@ -70,11 +69,11 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
   // Else always 1.1, to an HTTP/1.0 client as well: the server's own version (RFC 9110 6.2).
   as_daphne_ = defaults.as_daphne;
   const bool old = as_daphne_ && version_ == http::Version::Http10;
-  head_ += old ? "HTTP/1.0 " : "HTTP/1.1 ";
-  head_ += Digits(static_cast<std::uint64_t>(head.status), 10).view();
-  head_ += ' ';
-  head_ += http::reason_phrase(head.status);
-  head_ += "\r\n";
+  head_.append(old ? "HTTP/1.0 " : "HTTP/1.1 ");
+  head_.append(Digits(static_cast<std::uint64_t>(head.status), 10).view());
+  head_.append(' ');
+  head_.append(http::reason_phrase(head.status));
+  head_.append("\r\n");
   bool has_date = false;
   bool has_server = false;
   for (const auto& [name, value] : head.fields) {
@@ -128,8 +127,8 @@ ContentResult ResponseSerializer::begin_content(std::uint64_t size, Last last,
   if (!started_) {
     end_head(size, last);
     started_ = true;
-    output.append(head_);
-    if (head_.capacity() > kKeptHeadBytes) release(head_);
+    output.append(head_.view());
+    head_.consume(head_.size());
   }
   if (!has_content()) return ContentResult::Sent;
   if (framing_ == Framing::Length) {
@@ -165,13 +164,19 @@ void ResponseSerializer::write_trailers(const std::vector<http::Field>& fields, 
 }
 
 void ResponseSerializer::reset() {
-  head_.clear();
+  head_.consume(head_.size());
   remaining_ = content_bytes_ = 0;
   has_length_ = in_chunk_ = begun_ = started_ = ended_ = closes_ = false;
 }
 
 void ResponseSerializer::add_field(std::string_view name, std::string_view value) {
-  head_.append(name).append(": ").append(value).append("\r\n");
+  char* room = head_.extend(name.size() + value.size() + kFieldOverhead);
+  room = std::copy(name.begin(), name.end(), room);
+  *room++ = ':';
+  *room++ = ' ';
+  room = std::copy(value.begin(), value.end(), room);
+  *room++ = '\r';
+  *room = '\n';
 }
 
 // The first valid value frames the content; further ones would be a faulty message (RFC 9112 6.3)
@@ -199,20 +204,20 @@ void ResponseSerializer::end_head(std::uint64_t size, Last last) {
     if (last == Last::Yes && !trailers_ && !as_daphne_) {
       framing_ = Framing::Length;
       remaining_ = size;
-      head_.append("content-length: ").append(Digits(size, 10).view()).append("\r\n");
+      add_field("content-length", Digits(size, 10).view());
     } else if (version_ == http::Version::Http11) {
-      head_ += "transfer-encoding: chunked\r\n";
+      head_.append("transfer-encoding: chunked\r\n");
     } else {
       framing_ = Framing::UntilClose;
       closes_ = true;
     }
   }
   if (closes_) {
-    head_ += "connection: close\r\n";
+    head_.append("connection: close\r\n");
   } else if (version_ == http::Version::Http10) {
-    head_ += "connection: keep-alive\r\n";
+    head_.append("connection: keep-alive\r\n");
   }
-  head_ += "\r\n";
+  head_.append("\r\n");
 }
 
 }  // namespace cppasgi::http1

@@ -71,7 +71,7 @@ class ResponseSerializer {
   ContentResult check_length(std::uint64_t size, Last last) const;
   void end_head(std::uint64_t size, Last last);
 
-  std::string head_;
+  OutputBuffer head_;
   std::uint64_t remaining_ = 0;  // of an announced Content-Length
   std::uint64_t content_bytes_ = 0;
   Framing framing_ = Framing::Chunked;
