@@ -1,6 +1,8 @@
 #include "server/net/uv_stream.h"
 
 #include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +57,24 @@ UvStream::State& state_of(void* handle) {
 // only 32 bits.
 uv_buf_t to_block(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+uv_os_fd_t fd_of(const uv_handle_t& handle) {
+  uv_os_fd_t fd = -1;
+  uv_fileno(&handle, &fd);
+  return fd;
+}
+
+// As uv_try_write, by the calls that the kernel does the least for. -1 for any error.
+ssize_t send_now(const uv_handle_t& handle, std::string_view first, std::string_view second) {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (second.empty()) return send(fd_of(handle), first.data(), first.size(), kFlags);
+  std::array<iovec, 2> blocks{iovec{const_cast<char*>(first.data()), first.size()},
+                              iovec{const_cast<char*>(second.data()), second.size()}};
+  msghdr message{};
+  message.msg_iov = blocks.data();
+  message.msg_iovlen = blocks.size();
+  return sendmsg(fd_of(handle), &message, kFlags);
 }
 
 void begin_shutdown(UvStream::State& state) {
@@ -115,8 +135,7 @@ std::size_t UvStream::queued_bytes() const {
 void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
   if (!state_->queued.empty()) return buffer.append(tail);
   if (buffer.empty() && tail.empty()) return;
-  const std::array<uv_buf_t, 2> blocks{to_block(buffer.view()), to_block(tail)};
-  const int written = uv_try_write(&state_->stream, blocks.data(), tail.empty() ? 1 : 2);
+  const ssize_t written = send_now(state_->handle, buffer.view(), tail);
   if (written > 0) {
     const std::size_t of_buffer = std::min(buffer.size(), static_cast<std::size_t>(written));
     buffer.consume(of_buffer);
@@ -130,11 +149,9 @@ void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
 
 bool UvStream::send_file(FileSlice& file) {
   if (!state_->queued.empty()) return true;
-  uv_os_fd_t socket = -1;
-  uv_fileno(&state_->handle, &socket);
   auto offset = static_cast<off_t>(file.offset());
   const ssize_t sent =
-      sendfile(socket, file.fd(), &offset, std::min(file.size(), kFileBytesPerTurn));
+      sendfile(fd_of(state_->handle), file.fd(), &offset, std::min(file.size(), kFileBytesPerTurn));
   if (sent > 0) file.advance(static_cast<std::uint64_t>(sent));
   if (file.size() == 0) return true;
   // Queued as any other write, so that libuv tells when the kernel has room again, or that it is
