@@ -24,8 +24,8 @@ void call_logger(PyObject* method, PyObject* text, PyObject* exception) {
 
 }  // namespace
 
-AsgiApplication::AsgiApplication(PyObject* callable, PyObject* loop)
-    : callable_(PythonRef::share(callable)), loop_(PythonRef::share(loop)) {}
+AsgiApplication::AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks)
+    : callable_(PythonRef::share(callable)), tasks_(loop, plain_tasks) {}
 
 std::shared_ptr<AsgiApplication> AsgiApplication::share() { return {owner_.lock(), this}; }
 
@@ -52,13 +52,12 @@ void AsgiApplication::queue(Cycle& cycle) {
 bool AsgiApplication::drain() {
   write_log_lines();
   started_ = 0;
+  if (ready_.empty()) return true;
+  if (!tasks_.begin_batch()) return false;
   draining_.swap(ready_);
-  const std::size_t running_before = running_.size();
+  const bool lone = draining_.size() == 1;
   for (std::size_t i = 0; i < draining_.size(); ++i) {
-    Cycle& cycle = *draining_[i].get();
-    cycle.queued = false;
-    cycle.lone = draining_.size() == 1;
-    if (cycle.run()) continue;
+    if (run(*draining_[i].get(), lone) && run_pipelined(lone)) continue;
     // An exception that the loop must see (SystemExit, KeyboardInterrupt): the others keep their
     // place.
     for (std::size_t rest = i + 1; rest < draining_.size(); ++rest)
@@ -67,8 +66,34 @@ bool AsgiApplication::drain() {
     return false;
   }
   draining_.clear();
-  started_ = running_.size() > running_before ? running_.size() - running_before : 0;
   return true;
+}
+
+bool AsgiApplication::has_time_left() const {
+  return std::chrono::steady_clock::now() - round_began_ < kRoundTime;
+}
+
+bool AsgiApplication::run(Cycle& cycle, bool lone) {
+  cycle.queued = false;
+  cycle.lone = lone;
+  return cycle.run();
+}
+
+// Their responses leave with that of the first.
+bool AsgiApplication::run_pipelined(bool lone) {
+  for (int count = 0; count < kMaxPipelined; ++count) {
+    resume_waiting_();
+    if (ready_.empty()) return true;
+    const CycleRef next = std::move(ready_.back());
+    ready_.pop_back();
+    if (!run(*next.get(), lone)) return false;
+  }
+  return true;
+}
+
+PythonRef AsgiApplication::start_task(PyObject* coroutine) {
+  if (!tasks_.is_eager()) ++started_;
+  return tasks_.start(coroutine);
 }
 
 void AsgiApplication::add_running(Cycle& cycle) {
@@ -88,7 +113,9 @@ void AsgiApplication::remove_running(Cycle& cycle) {
 
 Py_ssize_t AsgiApplication::cancel_all() {
   std::vector<PythonRef> tasks;
-  for (const CycleRef& cycle : running_) tasks.push_back(PythonRef::share(cycle->task()));
+  for (const CycleRef& cycle : running_) {
+    if (cycle->task() != nullptr) tasks.push_back(PythonRef::share(cycle->task()));
+  }
   for (const PythonRef& task : tasks) {
     const PythonRef cancelled =
         PythonRef::steal(PyObject_CallMethodNoArgs(task.get(), interned().cancel));
@@ -102,9 +129,8 @@ PyObject* AsgiApplication::overdue(std::chrono::duration<double> timeout) {
   if (!tasks) return nullptr;
   const auto now = std::chrono::steady_clock::now();
   for (const CycleRef& cycle : running_) {
-    if (cycle->is_overdue(now, timeout) && PyList_Append(tasks.get(), cycle->task()) != 0) {
-      return nullptr;
-    }
+    if (cycle->task() == nullptr || !cycle->is_overdue(now, timeout)) continue;
+    if (PyList_Append(tasks.get(), cycle->task()) != 0) return nullptr;
   }
   return tasks.release();
 }

@@ -12,9 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/python_ref.h"
 #include "asgi_bridge/scope.h"
+#include "asgi_bridge/task_starter.h"
 #include "server/application.h"
 #include "server/metrics.h"
 
@@ -22,11 +24,13 @@ namespace cppasgi::bridge {
 
 class AsgiApplication final : public Application {
  public:
-  // `callable` is ASGI 3, `loop` the asyncio loop it runs on.
-  AsgiApplication(PyObject* callable, PyObject* loop);
+  // `callable` is ASGI 3, `loop` the asyncio loop it runs on, `plain_tasks` as in TaskStarter.
+  AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks);
 
   // False with a Python exception.
-  bool init(std::string_view root_path) { return scopes_.init(root_path); }
+  bool init(std::string_view root_path, PyObject* loop) {
+    return scopes_.init(root_path) && tasks_.init() && wait_loop_.init(loop);
+  }
   void set_state(PyObject* state) { scopes_.set_state(state); }
   // The object that owns this one: cycles share it.
   void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
@@ -36,6 +40,9 @@ class AsgiApplication final : public Application {
   void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
   // Called when the last running call has ended.
   void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
+  // Called after each call that was started or woken: queue the requests that follow on its
+  // connection.
+  void set_resume_waiting(std::function<void()> resume) { resume_waiting_ = std::move(resume); }
   // Called by a lone exchange that has sent its response: write it now.
   void set_on_lone_response(std::function<void()> hook) { on_lone_response_ = std::move(hook); }
 
@@ -43,7 +50,7 @@ class AsgiApplication final : public Application {
   // what is left stays queued.
   bool drain();
   bool has_ready() const { return !ready_.empty() || !log_lines_.empty(); }
-  // Tasks that the last drain() started and that the loop will step next.
+  // Tasks that the last drain() made and that the loop will step next.
   std::size_t started() const { return started_; }
   std::size_t running() const { return running_.size(); }
   // Cancels the tasks of all running calls and returns how many there were; -1 with a Python
@@ -54,19 +61,21 @@ class AsgiApplication final : public Application {
   PyObject* overdue(std::chrono::duration<double> timeout);
   // The server closes: lets go of running calls.
   void abandon_all();
-  // A new round of the loop: sends may complete at once again.
-  void new_round() { immediate_sends_ = 0; }
+  // A new round of the loop.
+  void new_round() { round_began_ = std::chrono::steady_clock::now(); }
 
   // --- by cycles ---
 
   PyObject* callable() const { return callable_.get(); }
-  PyObject* loop() const { return loop_.get(); }
+  const WaitLoop& wait_loop() const { return wait_loop_; }
   ScopeMaker& scopes() { return scopes_; }
+  // As TaskStarter::start.
+  PythonRef start_task(PyObject* coroutine);
   void queue(Cycle& cycle);
   void add_running(Cycle& cycle);
   void remove_running(Cycle& cycle);
-  // May one more send complete without giving other tasks a turn?
-  bool may_send_immediately() { return ++immediate_sends_ <= kSendBudget; }
+  // Is the round too young for a task that could go on to give others a turn?
+  bool has_time_left() const;
   void lone_response() { on_lone_response_(); }
   // Logs the exception that is set, or a plain line. Never raises.
   void log_exception();
@@ -84,17 +93,24 @@ class AsgiApplication final : public Application {
   void on_log(std::string_view line) override;
 
  private:
-  static constexpr std::size_t kSendBudget = 256;
+  static constexpr std::chrono::milliseconds kRoundTime{1};
+  // Pipelined requests that are run in turn with the one before them; others come with the next
+  // batch.
+  static constexpr int kMaxPipelined = 15;
 
+  bool run(Cycle& cycle, bool lone);
+  bool run_pipelined(bool lone);
   std::shared_ptr<AsgiApplication> share();
   void write_log_lines();
 
   PythonRef callable_;
-  PythonRef loop_;
+  TaskStarter tasks_;
+  WaitLoop wait_loop_;
   ScopeMaker scopes_;
   std::weak_ptr<void> owner_;
   std::function<void()> on_ready_;
   std::function<void()> on_idle_;
+  std::function<void()> resume_waiting_;
   std::function<void()> on_lone_response_;
   std::vector<CycleRef> ready_;
   std::vector<CycleRef> draining_;
@@ -102,7 +118,7 @@ class AsgiApplication final : public Application {
   std::vector<std::string> log_lines_;
   Metrics* metrics_ = nullptr;
   std::size_t started_ = 0;
-  std::size_t immediate_sends_ = 0;
+  std::chrono::steady_clock::time_point round_began_;
 };
 
 }  // namespace cppasgi::bridge

@@ -15,19 +15,22 @@ std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pyb
                                                const AsgiServerOptions& options) {
   std::shared_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_owner(server);
-  if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
+  if (!server->application_.init(options.root_path, loop.ptr()) || !server->loop_bridge_.attach()) {
     throw pybind11::error_already_set();
   }
   return server;
 }
 
 AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOptions& options)
-    : application_(application, loop),
+    : application_(application, loop, options.plain_tasks),
       server_(event_loop_, application_, options.server, options.access_log_fd),
       loop_bridge_(event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }) {
   application_.set_metrics(server_.metrics());
   application_.set_on_ready([this] { batch_needed(); });
+  application_.set_resume_waiting([this] { server_.resume_waiting(); });
   application_.set_on_lone_response([this] {
+    server_.resume_waiting();
+    if (application_.has_ready()) return;  // pipelined requests: their responses leave together
     lone_ = true;
     server_.finish_batch();
     lone_ = false;
@@ -95,31 +98,32 @@ void AsgiServer::close() {
 
 // --- batches ---
 
-// Something was put off. A tick deals with it at its end; otherwise asyncio calls us when what is
+// Something was put off. A batch deals with it at its end; otherwise asyncio calls us when what is
 // ready now has run.
 void AsgiServer::batch_needed() {
-  if (!in_tick_ && !lone_) loop_bridge_.soon();
+  if (!in_batch_ && !lone_ && !loop_bridge_.ticking()) loop_bridge_.soon();
 }
 
-// libuv has run: hand what it brought to Python. Woken tasks have run when drain() returns; tasks
-// that it started run in the loop's next round, and on_soon(), queued behind them, sends what they
-// answered.
+// libuv has run: hand what it brought to Python. Woken tasks and those started eagerly have run
+// when drain() returns; others run in the loop's next round, and on_soon(), queued behind them,
+// sends what they answered.
 bool AsgiServer::on_tick() {
-  in_tick_ = true;
+  in_batch_ = true;
   application_.new_round();
   const bool succeeded = application_.drain();
-  server_.finish_batch();
-  in_tick_ = false;
-  if (application_.started() > 1 || application_.has_ready()) loop_bridge_.soon();
+  {
+    const ExceptionAside aside;
+    server_.finish_batch();
+    in_batch_ = false;
+    if (application_.started() > 1 || application_.has_ready()) loop_bridge_.soon();
+  }
   return succeeded && report_drained();
 }
 
 bool AsgiServer::on_soon() {
-  application_.new_round();
+  in_batch_ = true;
   server_.finish_batch();
-  const bool succeeded = application_.drain();
-  if (application_.has_ready()) loop_bridge_.soon();
-  return succeeded && report_drained();
+  return on_tick();
 }
 
 bool AsgiServer::report_drained() {

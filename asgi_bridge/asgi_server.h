@@ -21,6 +21,7 @@ struct AsgiServerOptions {
   ServerOptions server;
   std::string root_path;
   int access_log_fd = -1;
+  bool plain_tasks = false;  // as in TaskStarter
 };
 
 class AsgiServer {
@@ -55,7 +56,7 @@ class AsgiServer {
   Server server_;
   LoopBridge loop_bridge_;
   PythonRef on_drained_;
-  bool in_tick_ = false;
+  bool in_batch_ = false;
   bool lone_ = false;  // a lone response is being written: nothing is put off
   bool closed_ = false;
 };

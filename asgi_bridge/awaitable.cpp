@@ -106,13 +106,15 @@ class Waiter {
     Py_DECREF(as_object());
   }
 
-  // Steps the waiting task, if there is one already.
+  // Steps the waiting task, if there is one already. The wake-up of C's Task asks its argument only
+  // whether it may go on, and a future of C fastest; value or exception come out of the next step.
   bool wake() {
     if (callback == nullptr) return true;
     const PythonRef function = PythonRef::steal(std::exchange(callback, nullptr));
     const PythonRef task_context = PythonRef::steal(std::exchange(context, nullptr));
     if (PyContext_Enter(task_context.get()) != 0) return false;
-    const PythonRef result = PythonRef::steal(PyObject_CallOneArg(function.get(), as_object()));
+    PyObject* argument = PyCFunction_Check(function.get()) ? finished : as_object();
+    const PythonRef result = PythonRef::steal(PyObject_CallOneArg(function.get(), argument));
     if (!result) {
       PyObject *type, *raised, *traceback;
       PyErr_Fetch(&type, &raised, &traceback);
@@ -127,6 +129,7 @@ class Waiter {
   Waiter* previous;
   Waiter* next;
   PyObject* loop;
+  PyObject* finished;  // WaitLoop's
   PyObject* callback;  // the task's wake-up
   PyObject* context;   // to run it in
   PyObject* value;     // result, the exception's type when rejected, the message when cancelled
@@ -180,6 +183,7 @@ void waiter_dealloc(PyObject* self) noexcept {
   Py_CLEAR(waiter->context);
   Py_CLEAR(waiter->value);
   Py_CLEAR(waiter->loop);
+  Py_CLEAR(waiter->finished);
   free_object(self);
 }
 
@@ -246,8 +250,7 @@ PyObject* waiter_result(PyObject* self, PyObject*) noexcept {
     PyErr_SetString(PyExc_RuntimeError, "the result is not there yet");
     return nullptr;
   }
-  // The task only wants to know that it may go on; value or exception come out of its next step.
-  Py_RETURN_NONE;
+  Py_RETURN_NONE;  // see wake()
 }
 
 PyObject* waiter_get_loop(PyObject* self, PyObject*) noexcept {
@@ -272,13 +275,22 @@ int waiter_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
 
 }  // namespace
 
-PyObject* WaiterList::park(PyObject* loop) {
+bool WaitLoop::init(PyObject* asyncio_loop) {
+  loop = PythonRef::share(asyncio_loop);
+  finished = PythonRef::steal(PyObject_CallMethodNoArgs(asyncio_loop, interned().create_future));
+  if (!finished) return false;
+  return static_cast<bool>(
+      PythonRef::steal(PyObject_CallMethodOneArg(finished.get(), interned().set_result, Py_None)));
+}
+
+PyObject* WaiterList::park(const WaitLoop& loop) {
   auto* waiter = PyObject_New(Waiter, waiter_type);
   if (waiter == nullptr) return nullptr;
   waiter->list = this;
   waiter->previous = last_;
   waiter->next = nullptr;
-  waiter->loop = Py_NewRef(loop);
+  waiter->loop = Py_NewRef(loop.loop.get());
+  waiter->finished = Py_NewRef(loop.finished.get());
   waiter->callback = nullptr;
   waiter->context = nullptr;
   waiter->value = nullptr;

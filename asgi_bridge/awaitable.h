@@ -27,6 +27,15 @@ PyObject* yield_once();
 // A wait that a cycle ends. The task that awaits it is stepped inside resolve() or reject(),
 // without a loop iteration in between; so both must be called from the event loop, never from
 // inside a task.
+// What a wait needs of the asyncio loop; the server keeps it alive.
+struct WaitLoop {
+  PythonRef loop;
+  PythonRef finished;  // a future of it that is done, without a result
+
+  // False with a Python exception.
+  bool init(PyObject* asyncio_loop);
+};
+
 class Waiter;
 
 // The waits of one kind in a cycle, oldest first. Owns them.
@@ -38,9 +47,8 @@ class WaiterList {
   WaiterList& operator=(const WaiterList&) = delete;
 
   bool empty() const { return first_ == nullptr; }
-  // Adds a wait on `loop` (an asyncio loop, kept alive by the server). New reference, or null with
-  // a Python exception.
-  PyObject* park(PyObject* loop);
+  // Adds a wait. New reference, or null with a Python exception.
+  PyObject* park(const WaitLoop& loop);
   // Ends the oldest wait with `value`. False with a Python exception when the task's step raised
   // (SystemExit and the like).
   bool resolve_first(PythonRef value);

@@ -212,17 +212,16 @@ PyTypeObject* make_channel_type(PyType_Spec& spec) {
   const PythonRef coroutines = PythonRef::steal(PyImport_ImportModule("asyncio.coroutines"));
   const PythonRef inspect = PythonRef::steal(PyImport_ImportModule("inspect"));
   if (!coroutines || !inspect) return nullptr;
-  constexpr std::array<std::pair<const char*, const char*>, 2> kMarks{
-      {{"_is_coroutine", "_is_coroutine"}, {"_is_coroutine_mark", "_is_coroutine_marker"}}};
-  for (const auto& [source, target] : kMarks) {
-    PyObject* module = source == kMarks[0].first ? coroutines.get() : inspect.get();
-    const PythonRef mark = PythonRef::steal(PyObject_GetAttrString(module, source));
-    if (!mark) {
-      PyErr_Clear();  // each exists in some versions only
-    } else if (PyObject_SetAttrString(type.get(), target, mark.get()) != 0) {
-      return nullptr;
-    }
-  }
+  // What asyncio.iscoroutinefunction looks for, as long as there is one.
+  const PythonRef mark =
+      PythonRef::steal(PyObject_GetAttrString(coroutines.get(), "_is_coroutine"));
+  if (!mark) PyErr_Clear();
+  if (mark && PyObject_SetAttrString(type.get(), "_is_coroutine", mark.get()) != 0) return nullptr;
+#if PY_VERSION_HEX >= 0x030C0000
+  if (!PythonRef::steal(
+          PyObject_CallMethod(inspect.get(), "markcoroutinefunction", "O", type.get())))
+    return nullptr;
+#endif
   return reinterpret_cast<PyTypeObject*>(type.release());
 }
 
@@ -318,13 +317,13 @@ bool Cycle::run() {
 bool Cycle::start() {
   const PythonRef call = PythonRef::steal(make_application_call(this));
   if (!call) return false;
-  const std::array<PyObject*, 2> arguments{application_->loop(), call.get()};
-  PythonRef task = PythonRef::steal(
-      PyObject_VectorcallMethod(interned().create_task, arguments.data(), 2, nullptr));
-  if (!task) return raised();  // a task factory that raises
   running_ = true;
-  task_ = std::move(task);
   application_->add_running(*this);
+  PythonRef task = application_->start_task(call.get());
+  // Null from a task factory that raises, or from an application that has dealt with its end
+  // already.
+  if (!task) return running_ && raised();
+  if (running_) task_ = std::move(task);
   return true;
 }
 
@@ -344,7 +343,8 @@ void Cycle::abandon() {
 void Cycle::queue() { application_->queue(*this); }
 
 PyObject* Cycle::sent() {
-  return application_->may_send_immediately() ? completed_none() : yield_once();
+  const bool asks = ++sends_ % kSendsInTurn == 0;
+  return asks && !application_->has_time_left() ? yield_once() : completed_none();
 }
 
 }  // namespace cppasgi::bridge

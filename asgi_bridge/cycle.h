@@ -53,6 +53,7 @@ class Cycle {
   // Starts the task the first time, then wakes who waits. False with an exception that the event
   // loop must see.
   bool run();
+  // Null before the start, during an eager first step, and after the end.
   PyObject* task() const { return task_.get(); }
   // True once, when the exchange has been over for `timeout`, as far as earlier calls have seen it.
   bool is_overdue(std::chrono::steady_clock::time_point now, std::chrono::duration<double> timeout);
@@ -83,6 +84,9 @@ class Cycle {
   PyObject* sent();
 
  private:
+  // A task that does nothing but send is asked after so many whether others should have a turn.
+  static constexpr unsigned kSendsInTurn = 32;
+
   bool start();
   void ended();
 
@@ -90,6 +94,7 @@ class Cycle {
   PythonRef task_;
   std::size_t references_ = 0;
   std::optional<std::chrono::steady_clock::time_point> over_since_;
+  unsigned sends_ = 0;  // that needed no waiting
   bool reported_overdue_ = false;
   bool started_ = false;
   bool running_ = false;

@@ -60,7 +60,7 @@ PyObject* HttpCycle::make_scope() {
 PyObject* HttpCycle::receive() {
   bool pending = false;
   PythonRef message = next_message(pending);
-  return pending ? receivers_.park(application().loop()) : completed_with(message.release());
+  return pending ? receivers_.park(application().wait_loop()) : completed_with(message.release());
 }
 
 // The next message for the application; `pending` when there is none yet. Null with an exception
@@ -184,7 +184,7 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   content_begun_ = true;
   if (more == More::No && !trailers_announced_) return sent_all();
   if (more == More::No) state_ = State::Trailers;
-  return responder->writable() ? sent() : senders_.park(application().loop());
+  return responder->writable() ? sent() : senders_.park(application().wait_loop());
 }
 
 PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
@@ -211,7 +211,7 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   } else if (more == More::No) {
     state_ = State::Trailers;
   }
-  return sending_file_ ? senders_.park(application().loop()) : sent();
+  return sending_file_ ? senders_.park(application().wait_loop()) : sent();
 }
 
 PyObject* HttpCycle::send_early_hint(PyObject* message) {
@@ -225,7 +225,7 @@ PyObject* HttpCycle::send_early_hint(PyObject* message) {
   application().alive.clear();
   if (!valid) return nullptr;
   if (responder == nullptr) return raise_client_left();
-  return responder->writable() ? sent() : senders_.park(application().loop());
+  return responder->writable() ? sent() : senders_.park(application().wait_loop());
 }
 
 PyObject* HttpCycle::send_trailers(PyObject* message) {
@@ -241,7 +241,7 @@ PyObject* HttpCycle::send_trailers(PyObject* message) {
   if (!valid) return nullptr;
   if (responder == nullptr) return raise_client_left();
   if (more == More::No) return sent_all();
-  return responder->writable() ? sent() : senders_.park(application().loop());
+  return responder->writable() ? sent() : senders_.park(application().wait_loop());
 }
 
 // The response is complete.

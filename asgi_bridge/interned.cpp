@@ -26,6 +26,7 @@ int init_interned() {
 #undef CPPASGI_MAKE
   if ((objects.empty_bytes = PyBytes_FromStringAndSize("", 0)) == nullptr) return -1;
   if ((objects.cancelled_error = attribute_of("asyncio", "CancelledError")) == nullptr) return -1;
+  if ((objects.task_type = attribute_of("asyncio", "Task")) == nullptr) return -1;
   objects.client_disconnected = PyErr_NewExceptionWithDoc(
       "cppasgi.ClientDisconnected",
       "Raised by ``send()`` once the client has left (ASGI HTTP 2.4, WebSocket 2.4).",

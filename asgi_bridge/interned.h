@@ -63,6 +63,9 @@ namespace cppasgi::bridge {
   X(websocket_receive, "websocket.receive")       \
   X(websocket_disconnect, "websocket.disconnect") \
   X(create_task, "create_task")                   \
+  X(get_task_factory, "get_task_factory")         \
+  X(create_future, "create_future")               \
+  X(set_result, "set_result")                     \
   X(call_soon, "call_soon")                       \
   X(call_later, "call_later")                     \
   X(add_reader, "add_reader")                     \
@@ -82,6 +85,7 @@ struct Interned {
 #undef CPPASGI_DECLARE
   PyObject* empty_bytes;
   PyObject* cancelled_error;      // asyncio.CancelledError
+  PyObject* task_type;            // asyncio.Task
   PyObject* client_disconnected;  // cppasgi.ClientDisconnected
   PyObject* logger;               // logging.getLogger("cppasgi.server")
 };

@@ -92,8 +92,7 @@ bool LoopBridge::attach() {
 
 void LoopBridge::detach() {
   if (!asyncio_loop_) return;
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
+  const ExceptionAside aside;
   disarm(tick_);
   disarm(soon_);
   loop_.set_on_touched({});
@@ -104,7 +103,6 @@ void LoopBridge::detach() {
     PyErr_Clear();
   timer_.clear();
   asyncio_loop_.clear();
-  PyErr_Restore(type, value, traceback);
 }
 
 void LoopBridge::soon() {
@@ -128,6 +126,7 @@ bool LoopBridge::tick() {
     succeeded = on_tick_();
   } while (succeeded && loop_.touched());
   ticking_ = false;
+  const ExceptionAside aside;
   if (loop_.touched()) soon();
   arm_timer();
   return succeeded;

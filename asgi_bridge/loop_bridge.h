@@ -34,6 +34,8 @@ class LoopBridge {
   // Asks asyncio to call on_soon after what is ready now; once until it was called. A failure is
   // reported, not raised.
   void soon();
+  // Does libuv run, so that on_tick follows?
+  bool ticking() const { return ticking_; }
 
  private:
   bool tick();

@@ -105,7 +105,8 @@ void define_options(py::module_& module) {
   py::class_<AsgiServerOptions> options(module, "ServerOptions");
   options.def(py::init<>())
       .def_readwrite("root_path", &AsgiServerOptions::root_path)
-      .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd);
+      .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd)
+      .def_readwrite("plain_tasks", &AsgiServerOptions::plain_tasks);
   def_value(options, "server_header", &ServerOptions::server_header);
   def_value(options, "date_header", &ServerOptions::date_header);
   def_value(options, "access_log_format", &ServerOptions::access_log_format);

@@ -40,4 +40,20 @@ class PythonRef {
   PyObject* object_ = nullptr;
 };
 
+// Sets an exception aside, if one is set, and back at its end: meanwhile Python may be called.
+class ExceptionAside {
+ public:
+  ExceptionAside() { PyErr_Fetch(&type_, &value_, &traceback_); }
+  ~ExceptionAside() {
+    if (type_ != nullptr) PyErr_Restore(type_, value_, traceback_);
+  }
+  ExceptionAside(const ExceptionAside&) = delete;
+  ExceptionAside& operator=(const ExceptionAside&) = delete;
+
+ private:
+  PyObject* type_ = nullptr;
+  PyObject* value_ = nullptr;
+  PyObject* traceback_ = nullptr;
+};
+
 }  // namespace cppasgi::bridge

@@ -34,19 +34,6 @@ PyObject* to_pair(PyObject* first, PyObject* second) {
   return pair;
 }
 
-// (host, port); for a Unix socket the client is None and the server (path, None).
-PyObject* to_client(const Address& address) {
-  if (address.family == Address::Family::Unix) return Py_NewRef(Py_None);
-  return to_pair(to_text(address.host), PyLong_FromLong(address.port));
-}
-
-PyObject* to_server(const Address& address) {
-  if (address.family == Address::Family::Tcp) return to_client(address);
-  return to_pair(PyUnicode_DecodeFSDefaultAndSize(address.host.data(),
-                                                  static_cast<Py_ssize_t>(address.host.size())),
-                 Py_NewRef(Py_None));
-}
-
 // One dict per extension: a request's write must not reach another.
 PyObject* to_extensions(HttpExtensions extensions) {
   const Interned& names = interned();
@@ -182,6 +169,29 @@ PyObject* ScopeMaker::make_headers(const http::RequestHead& head) {
   const Py_ssize_t size = PyList_GET_SIZE(list.get());
   if (next < size && PyList_SetSlice(list.get(), next, size, nullptr) != 0) return nullptr;
   return list.release();
+}
+
+// (host, port); for a Unix socket the client is None and the server (path, None).
+PyObject* ScopeMaker::to_client(const Address& address) {
+  if (address.family == Address::Family::Unix) return Py_NewRef(Py_None);
+  return clients_.get(address);
+}
+
+PyObject* ScopeMaker::to_server(const Address& address) {
+  if (address.family == Address::Family::Tcp) return servers_.get(address);
+  return to_pair(PyUnicode_DecodeFSDefaultAndSize(address.host.data(),
+                                                  static_cast<Py_ssize_t>(address.host.size())),
+                 Py_NewRef(Py_None));
+}
+
+PyObject* ScopeMaker::AddressCache::get(const Address& address) {
+  Slot& slot = pairs_[address.port % kSlots];
+  if (!slot.pair || slot.port != address.port || slot.host != address.host) {
+    slot.pair = PythonRef::steal(to_pair(to_text(address.host), PyLong_FromLong(address.port)));
+    slot.host = address.host;
+    slot.port = address.port;
+  }
+  return Py_XNewRef(slot.pair.get());
 }
 
 PyObject* ScopeMaker::NameCache::get(std::string_view name) {

@@ -49,6 +49,23 @@ class ScopeMaker {
     std::array<PythonRef, kSlots> names_;
   };
 
+  // The same for (host, port): a connection's requests share the tuple.
+  class AddressCache {
+   public:
+    PyObject* get(const Address& address);  // new reference, or null
+
+   private:
+    static constexpr std::size_t kSlots = 256;
+    struct Slot {
+      std::string host;
+      std::uint16_t port = 0;
+      PythonRef pair;
+    };
+    std::array<Slot, kSlots> pairs_;
+  };
+
+  PyObject* to_client(const Address& address);
+  PyObject* to_server(const Address& address);
   bool fill(PyObject* scope, const http::RequestHead& head, const ConnectionInfo& connection);
   PyObject* make_headers(const http::RequestHead& head);
 
@@ -57,6 +74,8 @@ class ScopeMaker {
   PythonRef asgi_;
   PythonRef state_;
   NameCache names_;
+  AddressCache clients_;
+  AddressCache servers_;
   std::string path_;  // reused
 };
 

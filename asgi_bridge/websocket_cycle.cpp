@@ -45,7 +45,7 @@ PyObject* WebSocketCycle::make_scope() {
 PyObject* WebSocketCycle::receive() {
   bool pending = false;
   PythonRef message = next_message(pending);
-  return pending ? receivers_.park(application().loop()) : completed_with(message.release());
+  return pending ? receivers_.park(application().wait_loop()) : completed_with(message.release());
 }
 
 // The next message for the application; `pending` when there is none yet. Null with an exception
@@ -177,7 +177,7 @@ PyObject* WebSocketCycle::send_message(PyObject* message) {
   } else {
     responder->send_binary(bytes.view());
   }
-  return responder->writable() ? sent() : senders_.park(application().loop());
+  return responder->writable() ? sent() : senders_.park(application().wait_loop());
 }
 
 // Channels receives in a task of its own while it is busy with a message. Raising at once would end
@@ -234,7 +234,7 @@ PyObject* WebSocketCycle::send_denial_body(PyObject* message) {
     return nullptr;
   }
   if (more == More::No || responder->writable()) return completed_none();
-  return senders_.park(application().loop());
+  return senders_.park(application().wait_loop());
 }
 
 // --- the application's end ---

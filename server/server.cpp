@@ -66,12 +66,18 @@ class Server::Impl final : public session::SessionHost {
     }
   }
 
-  void finish_batch() {
+  void resume_waiting() {
     while (!to_resume_.empty()) {
       resuming_.swap(to_resume_);
       for (Session* session : resuming_) session->resume();
       resuming_.clear();
     }
+  }
+
+  void finish_batch() {
+    resume_waiting();
+    for (Session* session : to_fail_) session->finish_failure();
+    to_fail_.clear();
     flush_all();
     remove_over();
     access_log.flush();
@@ -101,6 +107,7 @@ class Server::Impl final : public session::SessionHost {
     listeners_.clear();
     for (auto& session : sessions_) session->cut();
     to_resume_.clear();
+    to_fail_.clear();
     to_flush_.clear();
     remove_over();
     access_log.flush();
@@ -128,6 +135,11 @@ class Server::Impl final : public session::SessionHost {
     if (session.resume_pending) return;
     session.resume_pending = true;
     to_resume_.push_back(&session);
+    call_hook();
+  }
+
+  void fail_later(Session& session) override {
+    to_fail_.push_back(&session);
     call_hook();
   }
 
@@ -232,6 +244,7 @@ class Server::Impl final : public session::SessionHost {
   std::vector<Session*> over_;  // among sessions_, until the end of the batch
   std::vector<Session*> to_flush_;
   std::vector<Session*> to_resume_;
+  std::vector<Session*> to_fail_;
   std::vector<Session*> resuming_;
   std::chrono::steady_clock::time_point batch_began_;
   bool flushing_ = false;
@@ -264,6 +277,8 @@ Address Server::adopt(int fd, int backlog) {
 void Server::start() { impl_->start(); }
 
 void Server::finish_batch() { impl_->finish_batch(); }
+
+void Server::resume_waiting() { impl_->resume_waiting(); }
 
 void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
 

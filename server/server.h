@@ -43,6 +43,9 @@ class Server {
 
   // Does what the batch put off. Cheap when there is nothing.
   void finish_batch();
+  // Only reads on where input waited, such as pipelined requests behind one that was answered.
+  // Cheap too.
+  void resume_waiting();
   // `hook` is called when something was put off outside of a batch, once until the next
   // finish_batch.
   void set_batch_hook(std::function<void()> hook);

@@ -57,6 +57,9 @@ class ServerOptions:
     """The native side of ``--daphne-strict``."""
     access_log_fd: int
     """Descriptor that receives access log lines, or -1 for none. Not closed by the server."""
+    plain_tasks: bool
+    """Whether the loop's ``create_task`` makes an `asyncio.Task` and nothing else, unless a task
+    factory is set. Then tasks take their first step at once on Python 3.12 and later."""
     metrics_fd: int
     """Descriptor of a file with blocks of `METRICS_BYTES`, or -1 for none; see `cppasgi.board`. It
     may be closed once the server exists."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -34,6 +35,14 @@ def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
         return asyncio.new_event_loop
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
+
+
+def makes_plain_tasks(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tells whether ``loop.create_task`` is asyncio's or uvloop's own: nobody has replaced it."""
+    makers = [asyncio.BaseEventLoop.create_task]
+    if uvloop := sys.modules.get("uvloop"):
+        makers.append(uvloop.Loop.create_task)
+    return type(loop).create_task in makers and "create_task" not in getattr(loop, "__dict__", ())
 
 
 def thread_pool_size() -> int | None:

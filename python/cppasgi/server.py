@@ -16,7 +16,13 @@ from cppasgi.board import BoardSlot
 from cppasgi.endpoints import endpoint_descriptions
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
 from cppasgi.listeners import InheritedListeners, ListenAddress, Listeners
-from cppasgi.loops import LoopName, close_loop, loop_factory, thread_pool_size
+from cppasgi.loops import (
+    LoopName,
+    close_loop,
+    loop_factory,
+    makes_plain_tasks,
+    thread_pool_size,
+)
 from cppasgi.native_options import native_options
 from cppasgi.serving import Serving, StopRequest
 from cppasgi.signals import StopSignals
@@ -334,7 +340,9 @@ class Server:
         if self.daphne_strict:
             application = with_daphne_scopes(application)
         try:
-            native = self._native = _native.Server(application, loop, native_options(self))
+            options = native_options(self)
+            options.plain_tasks = makes_plain_tasks(loop)
+            native = self._native = _native.Server(application, loop, options)
             serving = Serving(
                 self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
             )

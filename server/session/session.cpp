@@ -71,12 +71,15 @@ void Session::keep_input(std::string_view bytes) {
 
 void Session::resume() {
   resume_pending = false;
-  if (phase_ == Phase::WebSocket) websocket_->finish_failure();
   if (phase_ == Phase::Over || waiting_input_.empty()) return;
   if (phase_ == Phase::WebSocket ? !websocket_->takes_input() : !may_take_input()) return;
   std::string input = std::exchange(waiting_input_, {});
   receive(input);
   content_taken();
+}
+
+void Session::finish_failure() {
+  if (phase_ == Phase::WebSocket) websocket_->finish_failure();
 }
 
 bool Session::input_is_full() {

@@ -34,6 +34,7 @@ class Session final : private net::StreamObserver {
 
   void flush();                     // writes what is to be sent
   void resume();                    // takes the input that waited
+  void finish_failure();            // ends the WebSocket whose peer broke the protocol
   void drain();                     // ends after what is in progress
   bool has_open_websocket() const;  // drain() starts its closing handshake
   void cut();     // drops the connection now; whoever is in the middle of something hears of it

@@ -51,6 +51,7 @@ class SessionHost {
   // Once per batch and session, however often called.
   virtual void flush_later(Session& session) = 0;   // it has bytes to write
   virtual void resume_later(Session& session) = 0;  // it has input that it could not take before
+  virtual void fail_later(Session& session) = 0;    // its peer broke WebSocket's rules
   virtual void remove_later(Session& session) = 0;  // it is over
 
   // The session has a deadline at `time`; a later one than any other need not be told.

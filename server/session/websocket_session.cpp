@@ -91,7 +91,7 @@ void WebSocketSession::handle(const websocket::ProtocolFailed& event) {
   }
   if (close_code_ == 0) close_code_ = event.close_code;
   failure_ = event;
-  session_.host().resume_later(session_);
+  session_.host().fail_later(session_);
 }
 
 void WebSocketSession::finish_failure() {

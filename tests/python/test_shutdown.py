@@ -253,6 +253,15 @@ def test_system_exit_in_the_application_is_the_exit_status(server: StartServer) 
         assert process.wait() == 7
 
 
+def test_system_exit_of_an_application_that_was_woken_too(server: StartServer) -> None:
+    process = server("apps.lifespans:exiting", "--graceful-timeout", "2")
+    with process.connect() as wire:
+        wire.send(b"POST /later HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\n")
+        time.sleep(0.2)
+        wire.send(b"hello")
+        assert process.wait() == 7
+
+
 def test_many_connections_are_drained(server: StartServer) -> None:
     process = server("apps.probe:app")
     wires: list[Wire] = [process.connect() for _ in range(50)]

@@ -67,6 +67,7 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
     while (!to_resume_.empty()) {
       for (session::Session* session : std::exchange(to_resume_, {})) session->resume();
     }
+    for (session::Session* session : std::exchange(to_fail_, {})) session->finish_failure();
     for (session::Session* session : std::exchange(to_flush_, {})) session->flush();
     for (session::Session* session : std::exchange(over_, {})) {
       std::erase_if(sessions_, [session](const auto& owned) { return owned.get() == session; });
@@ -108,6 +109,7 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   void flush_later(session::Session& session) override {
     if (!std::exchange(session.flush_pending, true)) to_flush_.push_back(&session);
   }
+  void fail_later(session::Session& session) override { to_fail_.push_back(&session); }
   void resume_later(session::Session& session) override {
     if (!std::exchange(session.resume_pending, true)) to_resume_.push_back(&session);
   }
@@ -122,6 +124,7 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   std::vector<std::unique_ptr<session::Session>> sessions_;
   std::vector<session::Session*> to_flush_;
   std::vector<session::Session*> to_resume_;
+  std::vector<session::Session*> to_fail_;
   std::vector<session::Session*> over_;
   std::chrono::milliseconds now_{1'000'000};
   std::chrono::milliseconds announced_ = std::chrono::milliseconds::max();

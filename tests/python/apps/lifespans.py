@@ -145,4 +145,6 @@ async def exiting(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("no lifespan")
     if scope["path"] == "/keyboard":
         raise KeyboardInterrupt
+    if scope["path"] == "/later":
+        await receive()
     sys.exit(7)

@@ -1,0 +1,34 @@
+// Makes an asyncio task of an application's coroutine. Loop thread, with the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include "asgi_bridge/python_ref.h"
+
+namespace cppasgi::bridge {
+
+class TaskStarter {
+ public:
+  // `loop` makes the tasks. `plain` tells that its create_task() makes an asyncio.Task and nothing
+  // else, unless a task factory is set: then the first step may be taken at once (Python 3.12 on).
+  TaskStarter(PyObject* loop, bool plain) : loop_(PythonRef::share(loop)), plain_(plain) {}
+  // False with a Python exception.
+  bool init();
+
+  // Before a batch: asks whether a task factory is set. False with a Python exception.
+  bool begin_batch();
+  // Whether tasks of this batch take their first step inside start(), as with asyncio's
+  // eager_task_factory; otherwise the loop takes it in its next round.
+  bool is_eager() const { return eager_; }
+  // A task that steps `coroutine`, or null with an exception: the loop's, its task factory's, or a
+  // SystemExit or KeyboardInterrupt out of the first step.
+  PythonRef start(PyObject* coroutine) const;
+
+ private:
+  PythonRef loop_;
+  PythonRef eager_arguments_;  // {"loop": loop, "eager_start": True}
+  bool plain_;
+  bool eager_ = false;
+};
+
+}  // namespace cppasgi::bridge
