@@ -123,6 +123,14 @@ class ServerProcess:
         """User and system time used so far."""
         return (self._stat(14) + self._stat(15)) / os.sysconf("SC_CLK_TCK")
 
+    def wake_ups(self) -> int:
+        """How often its threads have waited and gone on so far."""
+        statuses = Path(f"/proc/{self.process.pid}/task").glob("*/status")
+        found = (
+            re.search(r"^voluntary_ctxt_switches:\s*(\d+)", s.read_text(), re.M) for s in statuses
+        )
+        return sum(int(number[1]) for number in found if number)
+
     def page_faults(self) -> int:
         """Those so far that the kernel served without a disk."""
         return self._stat(10)

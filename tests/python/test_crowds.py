@@ -191,6 +191,17 @@ def test_idle_websockets(server: StartServer) -> None:
         assert cpu <= 0.01 * seconds + 0.05  # clock ticks are coarse
 
 
+def test_idle_worker_sleeps(server: StartServer) -> None:
+    # Otherwise a thread asks the loop for a sign of life each second, and clients are pinged.
+    process = server(APP, "--slow-callback", "0", "--ping-interval", "0")
+    crowd = Crowd(process, "/idle", IDLE)
+    crowd.read(0.5)
+    before = process.wake_ups()
+    crowd.read(max(2, IDLE_SECONDS))
+    assert process.wake_ups() <= before + 1  # a deadline that was over before it came
+    crowd.close()
+
+
 def test_reset_by_all_at_once_leaves_nothing_behind(server: StartServer) -> None:
     process = server(APP)
     process.get("/report/codes")
