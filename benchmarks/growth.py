@@ -135,6 +135,9 @@ def draw(samples: Sequence[Sample], axes: Sequence[str], names: Sequence[str], p
                 cell.plot(*zip(*found, strict=True), marker="o", label=name)
         cell.set_xscale("log")
         cell.set_yscale("log")
+        points = AXES[axis].points
+        cell.set_xticks(points, [f"{point:,}" for point in points], rotation=45)
+        cell.xaxis.minorticks_off()
         cell.set_title(AXES[axis].title)
         cell.set_xlabel(AXES[axis].unit)
         cell.set_ylabel("CPU µs per request")
