@@ -25,7 +25,7 @@ void call_logger(PyObject* method, PyObject* text, PyObject* exception) {
 }  // namespace
 
 AsgiApplication::AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks)
-    : callable_(PythonRef::share(callable)), tasks_(loop, plain_tasks) {}
+    : callable_(PythonRef::share(callable)), tasks_(loop, plain_tasks), wait_loop_(loop) {}
 
 std::shared_ptr<AsgiApplication> AsgiApplication::share() { return {owner_.lock(), this}; }
 
@@ -52,8 +52,7 @@ void AsgiApplication::queue(Cycle& cycle) {
 bool AsgiApplication::drain() {
   write_log_lines();
   started_ = 0;
-  if (ready_.empty()) return true;
-  if (!tasks_.begin_batch()) return false;
+  tasks_.begin_batch();
   draining_.swap(ready_);
   const bool lone = draining_.size() == 1;
   for (std::size_t i = 0; i < draining_.size(); ++i) {
@@ -92,8 +91,9 @@ bool AsgiApplication::run_pipelined(bool lone) {
 }
 
 PythonRef AsgiApplication::start_task(PyObject* coroutine) {
+  PythonRef task = tasks_.start(coroutine);
   if (!tasks_.is_eager()) ++started_;
-  return tasks_.start(coroutine);
+  return task;
 }
 
 void AsgiApplication::add_running(Cycle& cycle) {

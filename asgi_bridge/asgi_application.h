@@ -28,8 +28,8 @@ class AsgiApplication final : public Application {
   AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks);
 
   // False with a Python exception.
-  bool init(std::string_view root_path, PyObject* loop) {
-    return scopes_.init(root_path) && tasks_.init() && wait_loop_.init(loop);
+  bool init(std::string_view root_path) {
+    return scopes_.init(root_path) && tasks_.init() && wait_loop_.init();
   }
   void set_state(PyObject* state) { scopes_.set_state(state); }
   // The object that owns this one: cycles share it.

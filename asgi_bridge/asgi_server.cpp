@@ -15,7 +15,7 @@ std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pyb
                                                const AsgiServerOptions& options) {
   std::shared_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_owner(server);
-  if (!server->application_.init(options.root_path, loop.ptr()) || !server->loop_bridge_.attach()) {
+  if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
     throw pybind11::error_already_set();
   }
   return server;
@@ -111,12 +111,9 @@ bool AsgiServer::on_tick() {
   in_batch_ = true;
   application_.new_round();
   const bool succeeded = application_.drain();
-  {
-    const ExceptionAside aside;
-    server_.finish_batch();
-    in_batch_ = false;
-    if (application_.started() > 1 || application_.has_ready()) loop_bridge_.soon();
-  }
+  server_.finish_batch();
+  in_batch_ = false;
+  if (application_.started() > 1 || application_.has_ready()) loop_bridge_.soon();
   return succeeded && report_drained();
 }
 

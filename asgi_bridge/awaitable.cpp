@@ -116,10 +116,8 @@ class Waiter {
     PyObject* argument = PyCFunction_Check(function.get()) ? finished : as_object();
     const PythonRef result = PythonRef::steal(PyObject_CallOneArg(function.get(), argument));
     if (!result) {
-      PyObject *type, *raised, *traceback;
-      PyErr_Fetch(&type, &raised, &traceback);
+      const ExceptionAside aside;
       PyContext_Exit(task_context.get());
-      PyErr_Restore(type, raised, traceback);
       return false;
     }
     return PyContext_Exit(task_context.get()) == 0;
@@ -275,9 +273,8 @@ int waiter_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
 
 }  // namespace
 
-bool WaitLoop::init(PyObject* asyncio_loop) {
-  loop = PythonRef::share(asyncio_loop);
-  finished = PythonRef::steal(PyObject_CallMethodNoArgs(asyncio_loop, interned().create_future));
+bool WaitLoop::init() {
+  finished = PythonRef::steal(PyObject_CallMethodNoArgs(loop.get(), interned().create_future));
   if (!finished) return false;
   return static_cast<bool>(
       PythonRef::steal(PyObject_CallMethodOneArg(finished.get(), interned().set_result, Py_None)));

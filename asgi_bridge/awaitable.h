@@ -29,11 +29,12 @@ PyObject* yield_once();
 // inside a task.
 // What a wait needs of the asyncio loop; the server keeps it alive.
 struct WaitLoop {
+  explicit WaitLoop(PyObject* asyncio_loop) : loop(PythonRef::share(asyncio_loop)) {}
+  // False with a Python exception.
+  bool init();
+
   PythonRef loop;
   PythonRef finished;  // a future of it that is done, without a result
-
-  // False with a Python exception.
-  bool init(PyObject* asyncio_loop);
 };
 
 class Waiter;

@@ -108,6 +108,7 @@ void LoopBridge::detach() {
 void LoopBridge::soon() {
   if (soon_asked_ || !asyncio_loop_) return;
   soon_asked_ = true;
+  const ExceptionAside aside;  // of a batch that ends with one
   if (!call_loop(asyncio_loop_, interned().call_soon, soon_.get()))
     PyErr_WriteUnraisable(asyncio_loop_.get());
 }
@@ -126,7 +127,6 @@ bool LoopBridge::tick() {
     succeeded = on_tick_();
   } while (succeeded && loop_.touched());
   ticking_ = false;
-  const ExceptionAside aside;
   if (loop_.touched()) soon();
   arm_timer();
   return succeeded;
@@ -138,6 +138,7 @@ void LoopBridge::arm_timer() {
   if (!timeout || !asyncio_loop_) return;
   const milliseconds due = loop_.now() + *timeout;
   if (due >= timer_due_ && timer_due_ > loop_.now()) return;
+  const ExceptionAside aside;  // as in soon()
   if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
     PyErr_Clear();
   const PythonRef delay =

@@ -1,6 +1,7 @@
 #include "asgi_bridge/task_starter.h"
 
 #include <array>
+#include <utility>
 
 #include "asgi_bridge/interned.h"
 
@@ -12,16 +13,17 @@ bool TaskStarter::init() {
   return static_cast<bool>(eager_arguments_);
 }
 
-bool TaskStarter::begin_batch() {
+bool TaskStarter::ask_for_factory() {
   constexpr bool kHasEagerStart = PY_VERSION_HEX >= 0x030C0000;
-  if (!kHasEagerStart || !plain_) return true;
+  if (!kHasEagerStart || !plain_ || std::exchange(asked_, true)) return true;
   const PythonRef factory =
       PythonRef::steal(PyObject_CallMethodNoArgs(loop_.get(), interned().get_task_factory));
   eager_ = factory.get() == Py_None;
   return static_cast<bool>(factory);
 }
 
-PythonRef TaskStarter::start(PyObject* coroutine) const {
+PythonRef TaskStarter::start(PyObject* coroutine) {
+  if (!ask_for_factory()) return {};
   if (eager_) {
     // Not by vectorcall: types of C have none, and CPython would make a dict each time.
     const PythonRef arguments = PythonRef::steal(PyTuple_Pack(1, coroutine));

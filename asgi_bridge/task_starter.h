@@ -15,19 +15,22 @@ class TaskStarter {
   // False with a Python exception.
   bool init();
 
-  // Before a batch: asks whether a task factory is set. False with a Python exception.
-  bool begin_batch();
-  // Whether tasks of this batch take their first step inside start(), as with asyncio's
-  // eager_task_factory; otherwise the loop takes it in its next round.
-  bool is_eager() const { return eager_; }
+  // The next start() asks whether a task factory is set; those after it rely on the answer.
+  void begin_batch() { asked_ = false; }
   // A task that steps `coroutine`, or null with an exception: the loop's, its task factory's, or a
   // SystemExit or KeyboardInterrupt out of the first step.
-  PythonRef start(PyObject* coroutine) const;
+  PythonRef start(PyObject* coroutine);
+  // Whether the tasks of this batch took their first step inside start(), as with asyncio's
+  // eager_task_factory; otherwise the loop takes it in its next round.
+  bool is_eager() const { return eager_; }
 
  private:
+  bool ask_for_factory();
+
   PythonRef loop_;
   PythonRef eager_arguments_;  // {"loop": loop, "eager_start": True}
   bool plain_;
+  bool asked_ = false;
   bool eager_ = false;
 };
 
