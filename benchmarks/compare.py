@@ -13,12 +13,11 @@ from main import (
     add_measuring_options,
     check_measuring_options,
     installed,
-    machine_facts,
     measure,
     print_facts,
 )
 from measuring import Sample
-from report import OWN, figure, median, ratios, spread
+from report import OWN, figures, markdown, ratios, spread
 from servers import SERVERS
 from workloads import Workload
 
@@ -30,12 +29,11 @@ DEFAULT_WORKLOADS = (
 
 def table(samples: Sequence[Sample], workloads: Sequence[Workload]) -> str:
     """Return one Markdown row for each workload: both figures and their ratio, round by round."""
-    lines = ["| workload | base | head | head / base: median (min to max) |", "|---|--:|--:|--:|"]
+    rows = []
     for workload in workloads:
-        cells = [figure(median(samples, workload.name, n, "value")) for n in ("base", "head")]
-        cells.append(spread(ratios(samples, workload.name, "head", "base"), 3))
-        lines.append(f"| {' | '.join([workload.title, *cells])} |")
-    return "\n".join(lines)
+        ratio = spread(ratios(samples, workload.name, "head", "base"), 3)
+        rows.append([workload.title, *figures(samples, workload, ["base", "head"]), ratio])
+    return markdown(["workload", "base", "head", "head / base: median (min to max)"], rows)
 
 
 def slower(samples: Sequence[Sample], workloads: Sequence[Workload]) -> list[str]:
@@ -63,8 +61,7 @@ def main() -> int:
     servers = [replace(own, name=name, python=getattr(options, name)) for name in ("base", "head")]
     if len(installed(servers)) != len(servers):
         return 2
-    facts = machine_facts(servers)
-    results = measure(servers, options)
+    results, facts = measure(servers, options)
     print(table(results.samples, options.workloads))
     print()
     print_facts(results, facts, options)

@@ -18,11 +18,10 @@ from main import (
     add_load_options,
     add_servers_option,
     check_load_options,
-    installed,
-    machine_facts,
     measure,
     named_servers,
     print_facts,
+    some_installed,
 )
 from measuring import Sample
 from servers import SERVERS, Server
@@ -57,6 +56,14 @@ class Axis:
             Workload(f"{name}-{point}", f"{point:,} {self.unit}", 1.0, self.load(point))
             for point in self.points
         ]
+
+    def line(self, name: str, samples: Sequence[Sample], server: str) -> list[tuple[int, float]]:
+        """Return the points that a server has a figure for, with it."""
+        found = (
+            report.median(samples, f"{name}-{point}", server, "value") for point in self.points
+        )
+        pairs = zip(self.points, found, strict=True)
+        return [(point, value) for point, value in pairs if value is not None]
 
 
 CONNECTIONS = (1, 8, 64, 512, 4096, 10_000)
@@ -116,55 +123,29 @@ def for_growth(server: Server) -> Server:
     return replace(server, command=server.command + flags)
 
 
-def draw(samples: Sequence[Sample], axes: Sequence[str], names: Sequence[str], path: Path) -> None:
-    """Write one diagram for each axis, both scales logarithmic."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, cells = pyplot.subplots(1, len(axes), figsize=(5 * len(axes), 4), squeeze=False)
-    for cell, axis in zip(cells[0], axes, strict=True):
-        for name in names:
-            line = [
-                (point, report.median(samples, f"{axis}-{point}", name, "value"))
-                for point in AXES[axis].points
-            ]
-            found = [(point, value) for point, value in line if value is not None]
-            if found:
-                cell.plot(*zip(*found, strict=True), marker="o", label=name)
-        cell.set_xscale("log")
-        cell.set_yscale("log")
-        points = AXES[axis].points
-        cell.set_xticks(points, [f"{point:,}" for point in points], rotation=45)
-        cell.xaxis.minorticks_off()
-        cell.set_title(AXES[axis].title)
-        cell.set_xlabel(AXES[axis].unit)
-        cell.set_ylabel("CPU µs per request")
-        cell.grid(visible=True, which="both", alpha=0.3)
-    cells[0][0].legend()
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-
-
 def main() -> int:
     """Run the comparison; return the exit status."""
     options = parse_options()
-    servers = installed(options.servers)
-    if not servers:
-        return 1
-    facts = machine_facts(servers)
+    servers = some_installed(options.servers)
     workloads = {name: AXES[name].workloads(name) for name in options.axes}
     options.workloads = [each for of_axis in workloads.values() for each in of_axis]
-    results = measure(servers, options)
+    results, facts = measure(servers, options)
     names = [server.name for server in servers]
     for name, rows in workloads.items():
         print(f"{AXES[name].title}, CPU µs per request\n")
-        print(report.figures(results.samples, rows, names))
+        figures = ([row.title, *report.figures(results.samples, row, names)] for row in rows)
+        print(report.markdown(["", *names], figures))
         print()
     print_facts(results, facts, options)
     if options.plot:
-        draw(results.samples, options.axes, names, options.plot)
+        from plot import Diagram, draw_lines  # matplotlib takes a second to import
+
+        diagrams = []
+        for name in options.axes:
+            axis = AXES[name]
+            lines = {server: axis.line(name, results.samples, server) for server in names}
+            diagrams.append(Diagram(axis.title, axis.unit, axis.points, lines))
+        draw_lines(diagrams, options.plot)
     return 0 if results.samples else 1
 
 

@@ -151,6 +151,11 @@ def installed(servers: Sequence[Server]) -> list[Server]:
     return found
 
 
+def some_installed(servers: Sequence[Server]) -> list[Server]:
+    """Return the servers that are there; end with status 1 when none is."""
+    return installed(servers) or sys.exit(1)
+
+
 @contextmanager
 def redis(core: int | str) -> Iterator[None]:
     """Run Redis on ``core`` while the body runs, its address in ``CHANNELS_REDIS_URL``."""
@@ -173,8 +178,11 @@ def redis(core: int | str) -> Iterator[None]:
         process.wait()
 
 
-def measure(servers: Sequence[Server], options: argparse.Namespace) -> Results:
-    """Run all rounds, with Redis beside them when a workload needs it."""
+def measure(
+    servers: Sequence[Server], options: argparse.Namespace
+) -> tuple[Results, dict[str, str]]:
+    """Run all rounds, with Redis beside them when a workload needs it; return the facts too."""
+    facts = machine_facts(servers)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the servers inherit it
     workloads: list[Workload] = options.workloads
@@ -192,7 +200,7 @@ def measure(servers: Sequence[Server], options: argparse.Namespace) -> Results:
             else:
                 print("*** SKIPPED: channels-redis: redis-server isn't installed", file=sys.stderr)
                 workloads = [each for each in workloads if each.application != CHANNELS_REDIS]
-        return run_rounds(servers, workloads, plan)
+        return run_rounds(servers, workloads, plan), facts
 
 
 def print_facts(results: Results, facts: dict[str, str], options: argparse.Namespace) -> None:
@@ -213,11 +221,8 @@ def print_facts(results: Results, facts: dict[str, str], options: argparse.Names
 def main() -> int:
     """Run the comparison; return the exit status."""
     options = parse_options()
-    servers = installed(options.servers)
-    if not servers:
-        return 1
-    facts = machine_facts(servers)
-    results = measure(servers, options)
+    servers = some_installed(options.servers)
+    results, facts = measure(servers, options)
     names = [server.name for server in servers]
     print(report.overview(results.samples, options.workloads, names))
     print()

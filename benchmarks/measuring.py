@@ -76,6 +76,12 @@ def own_cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def in_turn(servers: Sequence[Server], number: int) -> list[Server]:
+    """Return the order of a round, so that no server always follows the same neighbour."""
+    turn = number % max(1, len(servers))
+    return [*servers[turn:], *servers[:turn]]
+
+
 def prepare(server: Running, workload: Workload, plan: Plan) -> None:
     """Check a server's answers and warm it up."""
     load = workload.load
@@ -191,9 +197,7 @@ class Run:
                 with self._noting(server, workload, fleet):
                     prepare(fleet.get(server), workload, self._plan)
         for number in range(self._plan.rounds):
-            # The order turns with the rounds, so that no server always follows the same neighbour.
-            turn = number % max(1, len(servers))
-            for server in [*servers[turn:], *servers[:turn]]:
+            for server in in_turn(servers, number):
                 if (server.name, workload.name) in self._failed:
                     continue
                 with self._noting(server, workload, fleet):
@@ -229,13 +233,12 @@ def run_rounds(servers: Sequence[Server], workloads: Sequence[Workload], plan: P
     Servers take turns with each workload, seconds apart: a machine that slows down slows all.
     """
     run = Run(servers, plan)
-    for application in dict.fromkeys(each.application for each in workloads):
-        with Fleet(application, plan) as fleet:
-            for workload in workloads:
-                if workload.application == application and workload.load is not None:
-                    run.measure(workload, fleet)
+    groups: dict[tuple[str, bool], list[Workload]] = {}
     for workload in workloads:
-        if workload.load is None:
-            with Fleet(workload.application, plan) as nobody_else:
-                run.measure(workload, nobody_else)
+        # Memory and start are measured while no other server runs.
+        groups.setdefault((workload.application, workload.load is None), []).append(workload)
+    for (application, _), group in groups.items():
+        with Fleet(application, plan) as fleet:
+            for workload in group:
+                run.measure(workload, fleet)
     return run.results()

@@ -1,14 +1,16 @@
-"""Draws the rows as bars, each as a share of the best rival, into a PNG."""
+"""Draws into a PNG: the rows as bars, each as a share of the best rival; growth as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from measuring import Sample
 from report import best_rival, median
@@ -41,5 +43,45 @@ def draw(
     axes.set_xlim(0, MOST)
     axes.set_xlabel(f"share of the best other server (cut off at {MOST:g}); less is better")
     axes.legend(loc="lower right")
+    _save(figure, path)
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """One diagram of lines.
+
+    Attributes:
+        title: What it says above.
+        unit: What the points count.
+        points: The values that are marked below, ascending.
+        lines: By name, pairs of a point and a figure.
+    """
+
+    title: str
+    unit: str
+    points: Sequence[int]
+    lines: Mapping[str, Sequence[tuple[int, float]]]
+
+
+def draw_lines(diagrams: Sequence[Diagram], path: Path) -> None:
+    """Write the diagrams side by side, both scales logarithmic."""
+    figure, cells = pyplot.subplots(1, len(diagrams), figsize=(5 * len(diagrams), 4), squeeze=False)
+    for axes, diagram in zip(cells[0], diagrams, strict=True):
+        for name, line in diagram.lines.items():
+            if line:
+                axes.plot(*zip(*line, strict=True), marker="o", label=name)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks(diagram.points, [f"{point:,}" for point in diagram.points], rotation=45)
+        axes.xaxis.minorticks_off()
+        axes.set_title(diagram.title)
+        axes.set_xlabel(diagram.unit)
+        axes.set_ylabel("CPU µs per request")
+        axes.grid(visible=True, which="both", alpha=0.3)
+    cells[0][0].legend()
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=120)

@@ -60,36 +60,35 @@ def figure(number: float | None) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.{1 if number >= 10 else 2}f}"
 
 
-def figures(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
-    """Return one Markdown table: a row for each workload, the median figure of each server."""
-    lines = [f"| | {' | '.join(names)} |", "|---|" + "--:|" * len(names)]
-    for workload in workloads:
-        cells = [figure(median(samples, workload.name, name, "value")) for name in names]
-        lines.append(f"| {workload.title} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def figures(samples: Sequence[Sample], workload: Workload, names: Sequence[str]) -> list[str]:
+    """Format the median figure of each server."""
+    return [figure(median(samples, workload.name, name, "value")) for name in names]
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """Return a Markdown table whose first ``texts`` columns are text, all others numbers."""
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * texts + "--:|" * (len(head) - texts)]
+    return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows)])
 
 
 def overview(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
     """Return one Markdown table: a row for each workload, the median figure of each server."""
-    head = ["workload", *names, "share of the best rival", "aim"]
-    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    rows = []
     for workload in workloads:
-        cells = [figure(median(samples, workload.name, name, "value")) for name in names]
         rival = best_rival(samples, workload.name)
         share = spread(ratios(samples, workload.name, OWN, rival), 2) if rival else "-"
         if rival and share != "-":
             share += f" of {rival}"
-        lines.append(f"| {' | '.join([workload.title, *cells, share, f'{workload.aim}'])} |")
-    return "\n".join(lines)
+        cells = figures(samples, workload, names)
+        rows.append([workload.title, *cells, share, f"{workload.aim}"])
+    return markdown(["workload", *names, "share of the best rival", "aim"], rows)
 
 
 def details(samples: Sequence[Sample], workloads: Sequence[Workload], names: list[str]) -> str:
     """Return one Markdown table with all figures of each workload and server."""
-    lines = [
-        "| workload | server | median (min to max) | per second | server core busy "
-        "| p50 us | p99 us | p99.9 us |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
+    head = ["workload", "server", "median (min to max)", "per second", "server core busy"]
+    head += ["p50 us", "p99 us", "p99.9 us"]
+    rows = []
     fields = ("per_second", "server_core_busy", "p50_us", "p99_us", "p999_us")
     for workload in workloads:
         for name in names:
@@ -101,8 +100,8 @@ def details(samples: Sequence[Sample], workloads: Sequence[Workload], names: lis
             cells += [figure(number) for number in middle[2:]]
             if not middle[0]:  # nothing loads the server in this row
                 cells[3:] = "-" * len(fields)
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+            rows.append(cells)
+    return markdown(head, rows, texts=2)
 
 
 def missed(samples: Sequence[Sample], workloads: Sequence[Workload]) -> list[str]:

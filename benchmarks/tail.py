@@ -18,10 +18,11 @@ from main import (
     add_load_options,
     add_servers_option,
     check_load_options,
-    installed,
     machine_facts,
     named_servers,
+    some_installed,
 )
+from measuring import in_turn
 from servers import SERVERS, Running, WrongAnswer, running
 from workloads import HELLO
 
@@ -83,18 +84,14 @@ def main() -> int:
     add_load_options(parser)
     options = parser.parse_args()
     check_load_options(parser, options)
-    servers = installed(named_servers(parser, options.servers.split(","), SERVERS))
-    if not servers:
-        return 1
+    servers = some_installed(named_servers(parser, options.servers.split(","), SERVERS))
     facts = machine_facts(servers)
     found: dict[tuple[str, int, str], list[tuple[float, Load]]] = {}
     for number in range(options.rounds):
-        # The order turns with the rounds, so that no server always follows the same neighbour.
-        turn = number % len(servers)
         runs = [
             (name, burning, server)
             for burning in options.burning
-            for server in [*servers[turn:], *servers[:turn]]
+            for server in in_turn(servers, number)
             for name in LOADS
         ]
         for name, burning, server in runs:

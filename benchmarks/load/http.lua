@@ -6,7 +6,7 @@ local requests
 function init(args)
   local headers = {}
   if args[4] == "close" then headers["Connection"] = "close" end
-  for number = 2, tonumber(args[5] or 1) do
+  for number = 2, tonumber(args[5]) do
     headers["X-Field-" .. number] = "the value of field " .. number
   end
   local bytes = tonumber(args[2])
