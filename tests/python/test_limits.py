@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 from conftest import StartServer
 from server_process import ServerProcess
+from waiting import wait_until
 from wire import Wire
 
 APP = "apps.slow_clients:app"
@@ -184,7 +185,7 @@ def test_time_to_the_start_of_a_response(server: StartServer) -> None:
         assert response.body == b"Application failed to respond within time limit."
         assert wire.is_closed()
     assert process.report("late") == "disconnected"
-    assert '"GET /hang/late" 503 48' in process.access_log()
+    wait_until(lambda: '"GET /hang/late" 503 48' in process.access_log())
 
 
 def test_no_limit_of_the_time_to_a_response_by_default(server: StartServer) -> None:

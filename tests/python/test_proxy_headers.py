@@ -10,6 +10,7 @@ import httpx
 import pytest
 from conftest import StartServer
 from server_process import ServerProcess
+from waiting import wait_until
 from websockets.sync.client import connect
 
 FORWARDED = {
@@ -31,7 +32,7 @@ def test_fields_become_client_and_scheme(server: StartServer) -> None:
     process = server(APP, "--proxy-headers")
     assert seen(process, FORWARDED) == (("10.0.0.9", 5123), "https")
     assert seen(process, {"X-Forwarded-For": "192.0.2.8"}) == (("192.0.2.8", 0), "http")
-    assert "10.0.0.9:5123 - - " in process.access_log()
+    wait_until(lambda: "10.0.0.9:5123 - - " in process.access_log())
 
 
 def test_everybody_is_believed_as_with_daphne(server: StartServer) -> None:

@@ -28,6 +28,14 @@ def descriptors_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
+def has_open(pid: int, path: Path) -> bool:
+    """Whether a descriptor of the process is this file, under the name that it has now."""
+    try:
+        return path in [fd.readlink() for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:  # one was closed meanwhile
+        return False
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -195,10 +203,9 @@ def test_log_files_are_opened_again_in_all_workers(server: StartServer, tmp_path
     process = server(APP, "--workers", "2", "--access-log", str(log))
     log.rename(tmp_path / "old.log")
     process.send_signal(signal.SIGUSR1)
-    wait_until(log.exists)
-    time.sleep(0.1)
+    wait_until(lambda: all(has_open(pid, log) for pid in workers_of(process)))
     answering(process, 20)
-    assert log.read_text().count("GET /") == 20
+    wait_until(lambda: log.read_text().count("GET /") == 20)
 
 
 @pytest.mark.parametrize("path", ["/blocked/1000", "/in-c", "/sleep/1000"])
