@@ -16,12 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from asgiref.compatibility import guarantee_single_callable
 
-from cppasgi import migrate, status
 from cppasgi._native import end_process_in, keep_freed_memory
 from cppasgi.access import open_access_log, reopen_access_log
 from cppasgi.configuration import ConfigurationError, configured
@@ -31,16 +29,11 @@ from cppasgi.loader import ApplicationLoadError, load_application
 from cppasgi.log_setup import LogConfigError, reopen_log_files, set_up_logging
 from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
-from cppasgi.preflight import findings, layers_in_memory
 from cppasgi.process_options import is_supervised
-from cppasgi.recycling import WorkerLimits
-from cppasgi.reload import check_reload
 from cppasgi.server import END_SECONDS, Server
 from cppasgi.signals import STOP_SIGNALS, handled, write_stacks_on_signal
-from cppasgi.supervisor import Supervisor
 from cppasgi.systemd import Notifier
 from cppasgi.worker import Worker
-from cppasgi.worker_process import worker_command
 
 logger = logging.getLogger("cppasgi.cli")
 
@@ -79,9 +72,13 @@ class CommandLineInterface:
         commands of their own.
         """
         if sys.argv[1:2] == ["migrate"]:
+            from cppasgi import migrate
+
             migrate.main(sys.argv[2:])
             return
         if sys.argv[1:2] in (["status"], ["top"]):
+            from cppasgi import status
+
             status.main(sys.argv[1], sys.argv[2:])
             return
         _fill_standard_descriptors()
@@ -119,7 +116,7 @@ class CommandLineInterface:
             _set_up_logging(options)
         except LogConfigError as error:
             self.parser.error(str(error))
-        sys.path.insert(0, str(Path.cwd()))
+        sys.path.insert(0, os.getcwd())
         endpoints = endpoint_descriptions(
             options.host,
             options.port,
@@ -161,6 +158,8 @@ class CommandLineInterface:
         return options
 
     def _check(self, endpoints: list[str], options: argparse.Namespace) -> int:
+        from cppasgi.preflight import findings
+
         problems = 0
         for finding in findings(
             lambda: self.load_asgi_app(options.application),
@@ -178,6 +177,11 @@ class CommandLineInterface:
 
     def _supervise(self, endpoints: list[str], options: argparse.Namespace) -> int:
         """Serves with worker processes; returns the exit status."""
+        from cppasgi.recycling import WorkerLimits
+        from cppasgi.reload import check_reload
+        from cppasgi.supervisor import Supervisor
+        from cppasgi.worker_process import worker_command
+
         logger.info("Starting server at %s", ", ".join(endpoints))
         try:
             supervisor = Supervisor(
@@ -229,6 +233,8 @@ class CommandLineInterface:
         if not any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
             keep_freed_memory()
         if worker is not None and worker.number == 1 and options.workers > 1:
+            from cppasgi.preflight import layers_in_memory
+
             for name in layers_in_memory():
                 logger.warning('The channel layer "%s" is in memory: workers don\'t share it', name)
         write_stacks_on_signal(self._report)

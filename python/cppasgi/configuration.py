@@ -8,15 +8,9 @@ that of ``--config`` or ``CPPASGI_CONFIG``, else ./pyproject.toml with a table `
 from __future__ import annotations
 
 import argparse
-import sys
+import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PREFIX = "CPPASGI_"
 CONFIG_VARIABLE = "CPPASGI_CONFIG"
@@ -71,10 +65,14 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Actio
 
 def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str]]:
     """Reads the table of flags; returns also how to name a key in a message."""
-    file = Path(path or PROJECT_FILE)
+    file = path or PROJECT_FILE
     try:
-        table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-        if file.name == PROJECT_FILE:
+        with open(file, encoding="utf-8") as stream:
+            text = stream.read()
+        from cppasgi.toml import loads
+
+        table: Any = loads(text)
+        if os.path.basename(file) == PROJECT_FILE:
             table = table.get("tool", {}).get("cppasgi", {})
     except FileNotFoundError as error:
         if path is None:

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
@@ -40,8 +39,7 @@ class EndpointError(ValueError):
     """A description of an endpoint is wrong or of a kind that isn't supported; one line of text."""
 
 
-@dataclass(frozen=True)
-class TcpEndpoint:
+class TcpEndpoint(NamedTuple):
     """A TCP port; ``backlog`` 0 is the server's default, here and below."""
 
     port: int
@@ -49,8 +47,7 @@ class TcpEndpoint:
     backlog: int = 0
 
 
-@dataclass(frozen=True)
-class UnixEndpoint:
+class UnixEndpoint(NamedTuple):
     """A Unix socket at ``address``, with the permissions ``mode``."""
 
     address: str
@@ -58,18 +55,16 @@ class UnixEndpoint:
     backlog: int = 0
 
 
-@dataclass(frozen=True)
-class DescriptorEndpoint:
+class DescriptorEndpoint(NamedTuple):
     """A bound socket that was inherited."""
 
     fileno: int
 
 
-@dataclass(frozen=True)
-class SystemdEndpoint:
+class SystemdEndpoint(NamedTuple):
     """A socket that systemd passes (sd_listen_fds(3)), by its place or by its name."""
 
-    index: int | None = None
+    place: int | None = None
     name: str | None = None
 
 

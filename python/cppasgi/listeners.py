@@ -12,9 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cppasgi import _native
 from cppasgi.endpoints import (
@@ -35,8 +33,7 @@ ListenAddress: TypeAlias = "tuple[str, int] | str"
 _FIRST_SYSTEMD_DESCRIPTOR = 3
 
 
-@dataclass(frozen=True)
-class Listener:
+class Listener(NamedTuple):
     """A bound socket; ``backlog`` 0 is the server's default."""
 
     address: ListenAddress
@@ -206,7 +203,7 @@ def systemd_descriptor(endpoint: SystemdEndpoint, environ: Mapping[str, str], pi
         count = int(environ.get("LISTEN_FDS", ""))
     except ValueError:
         count = 0
-    index = endpoint.index
+    index = endpoint.place
     if endpoint.name is not None:
         names = environ.get("LISTEN_FDNAMES", "").split(":")
         index = names.index(endpoint.name) if endpoint.name in names else count
@@ -223,6 +220,8 @@ class UnixSocketFile:
     """
 
     def __init__(self, path: str) -> None:
+        from pathlib import Path
+
         self.path = Path(path)
         self._identity: tuple[int, int] | None = None
 
@@ -267,8 +266,11 @@ class UnixSocketFile:
 
 def _resolve(endpoint: TcpEndpoint) -> tuple[socket.AddressFamily, tuple[object, ...]]:
     """The address to bind: IPv4 comes first, as with Daphne, whatever the resolver prefers."""
+    name = endpoint.interface
     try:
-        found = socket.getaddrinfo(endpoint.interface, endpoint.port, type=socket.SOCK_STREAM)
+        # As bytes, since the codec for the names of others is slow to import.
+        host = name.encode("ascii") if name.isascii() else name
+        found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise OSError("not a host name") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
@@ -304,7 +306,7 @@ def _where(endpoint: Endpoint) -> str:
     if isinstance(endpoint, UnixEndpoint):
         return endpoint.address
     if isinstance(endpoint, SystemdEndpoint):
-        return f"systemd socket {endpoint.index if endpoint.name is None else endpoint.name}"
+        return f"systemd socket {endpoint.place if endpoint.name is None else endpoint.name}"
     return f"file descriptor {endpoint.fileno}"
 
 

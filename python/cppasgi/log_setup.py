@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import logging.config
-import sys
 import time
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 JSON_FORMAT = "json"
 """The value of ``--log-fmt`` that makes each line a JSON object."""
@@ -42,16 +32,17 @@ def set_up_logging(verbosity: int, log_format: str, config: str | None) -> None:
         LogConfigError: the file can't be read or is wrong.
     """
     if config is not None:
+        from logging.config import dictConfig
+
         try:
-            values = {"version": 1, "disable_existing_loggers": False, **_read(Path(config))}
-            logging.config.dictConfig(values)
+            values = {"version": 1, "disable_existing_loggers": False, **_read(config)}
+            dictConfig(values)
         except Exception as error:  # whatever a handler's class or a parser may raise
             reason = " ".join(f"{error.__cause__ or error}".split())
             raise LogConfigError(f"{config}: {reason}") from error
         return
     handler = logging.StreamHandler()
-    formatter = JsonFormatter() if log_format == JSON_FORMAT else logging.Formatter(log_format)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_formatter(log_format))
     handler.addFilter(RepeatFilter())
     logging.basicConfig(level=_LEVELS[verbosity], handlers=[handler])
 
@@ -62,24 +53,6 @@ def reopen_log_files() -> None:
     for handler in {handler for each in loggers for handler in each.handlers}:
         if isinstance(handler, logging.FileHandler) and handler.mode != "w":
             handler.close()  # the next line opens it
-
-
-class JsonFormatter(logging.Formatter):
-    """A JSON object per line: time (ISO 8601, UTC), level, logger, process, message, exception."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Makes the line."""
-        moment = datetime.fromtimestamp(record.created, timezone.utc)
-        values: dict[str, Any] = {
-            "time": moment.isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "process": record.process,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            values["exception"] = self.formatException(record.exc_info)
-        return json.dumps(values, ensure_ascii=False)
 
 
 class RepeatFilter(logging.Filter):
@@ -112,14 +85,26 @@ class RepeatFilter(logging.Filter):
         return count < _REPEATS
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format != JSON_FORMAT:
+        return logging.Formatter(log_format)
+    from cppasgi.json_log import JsonFormatter
+
+    return JsonFormatter()
+
+
+def _read(config: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    file = Path(config)
     text = file.read_text(encoding="utf-8")
     if file.suffix in (".yaml", ".yml"):
-        import yaml
-
-        values = yaml.safe_load(text)
+        from yaml import safe_load as loads
+    elif file.suffix == ".toml":
+        from cppasgi.toml import loads
     else:
-        values = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
+        from json import loads
+    values = loads(text)
     if not isinstance(values, dict):
         raise ValueError("not a table of logging's settings")
     return values

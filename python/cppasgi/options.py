@@ -7,6 +7,7 @@ value is passed on under the name that argparse derives from the flag.
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -50,6 +51,8 @@ class OptionParser(argparse.ArgumentParser):
             prog="cppasgi",
             description=description,
             epilog="`cppasgi migrate FILE...` shows how files that start Daphne can start cppasgi.",
+            # Each add_argument() makes one, which would look the terminal's width up for itself.
+            formatter_class=functools.partial(argparse.HelpFormatter, width=80),
         )
         self.server_options: list[str] = []
         # Not required by argparse: it may be configured elsewhere.
@@ -87,6 +90,11 @@ class OptionParser(argparse.ArgumentParser):
         """Parses ``args``; abbreviations that Daphne knows stand for Daphne's flags."""
         arguments = list(sys.argv[1:] if args is None else args)
         return super().parse_known_args(list(map(_expanded, arguments)), namespace)
+
+    def format_help(self) -> str:
+        """Returns the text of ``--help``, as wide as the terminal."""
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with one line on standard error and status 2."""

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from cppasgi import _native
-from cppasgi.board import BoardSlot
 from cppasgi.endpoints import endpoint_descriptions
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
 from cppasgi.listeners import InheritedListeners, ListenAddress, Listeners
@@ -26,12 +25,13 @@ from cppasgi.loops import (
 from cppasgi.native_options import native_options
 from cppasgi.serving import Serving, StopRequest
 from cppasgi.signals import StopSignals
-from cppasgi.strict import with_daphne_scopes
 from cppasgi.systemd import Notifier
 from cppasgi.worker import Worker
 
 if TYPE_CHECKING:
     from _typeshed import HasFileno
+
+    from cppasgi.board import BoardSlot
 
 DeflateMode = Literal["off", "shared", "dedicated"]
 SlowReader = Literal["wait", "drop"]
@@ -338,6 +338,8 @@ class Server:
             self._signals.install()
         application = self.application
         if self.daphne_strict:
+            from cppasgi.strict import with_daphne_scopes
+
             application = with_daphne_scopes(application)
         try:
             options = native_options(self)

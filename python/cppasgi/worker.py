@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import MutableMapping
-from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from cppasgi import _native
-from cppasgi.board import BoardSlot
+
+if TYPE_CHECKING:
+    from cppasgi.board import BoardSlot
 
 VARIABLE = "_CPPASGI_WORKER"
 """Environment variable with a `Worker` as JSON; whoever has it is a worker process."""
 
 
-@dataclass(frozen=True)
-class Worker:
+class Worker(NamedTuple):
     """This process as one of a supervisor's.
 
     Attributes:
@@ -43,6 +43,10 @@ class Worker:
         text = environ.pop(VARIABLE, None)
         if text is None:
             return None
+        import json
+
+        from cppasgi.board import BoardSlot
+
         values = json.loads(text)
         values["sockets"] = tuple((fd, backlog) for fd, backlog in values["sockets"])
         values["board"] = BoardSlot(**values["board"])
@@ -54,7 +58,10 @@ class Worker:
 
     def variable(self) -> dict[str, str]:
         """The environment variable for the process."""
-        return {VARIABLE: json.dumps(asdict(self))}
+        import json
+        from dataclasses import asdict
+
+        return {VARIABLE: json.dumps({**self._asdict(), "board": asdict(self.board)})}
 
     def descriptors(self) -> list[int]:
         """Those that the process has to inherit."""

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -449,3 +450,20 @@ def test_standard_output_may_be_closed(server_command: list[str], tmp_path: Path
             status = process.wait(10)
             os.close(read_end)  # not before: Python's status is 120 when its log can't be written
             assert status == 0
+
+
+def test_a_start_does_not_import_what_only_some_flags_need(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys, asgiref.compatibility, uvloop\n"
+        "before = set(sys.modules)\n"
+        "import cppasgi.cli\n"
+        "cppasgi.cli.CommandLineInterface()._parse(['a:b'])\n"
+        "print(*set(sys.modules) - before)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    imported = set(result.stdout.split())
+    assert "argparse" in imported
+    assert imported.isdisjoint({"email", "http", "json", "logging.config", "pathlib", "tomllib"})
+    assert imported.isdisjoint({"cppasgi.migrate", "cppasgi.status", "cppasgi.supervisor"})

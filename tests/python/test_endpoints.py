@@ -43,7 +43,7 @@ from cppasgi.listeners import systemd_descriptor
         (r"unix:/run/a\:b\\c\=d", UnixEndpoint("/run/a:b\\c=d")),
         ("fd:3", DescriptorEndpoint(3)),
         ("fd:fileno=3:domain=UNIX", DescriptorEndpoint(3)),
-        ("systemd:INET:index=0", SystemdEndpoint(index=0)),
+        ("systemd:INET:index=0", SystemdEndpoint(place=0)),
         ("systemd:domain=UNIX:name=site", SystemdEndpoint(name="site")),
     ],
 )
@@ -227,12 +227,12 @@ def test_sockets_of_systemd(server_command: list[str], tmp_path: Path) -> None:
 
 def test_systemd_passes_sockets_to_one_process_only() -> None:
     environ = {"LISTEN_PID": "7", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "a:b"}
-    assert systemd_descriptor(SystemdEndpoint(index=1), environ, 7) == 4
+    assert systemd_descriptor(SystemdEndpoint(place=1), environ, 7) == 4
     assert systemd_descriptor(SystemdEndpoint(name="a"), environ, 7) == 3
     for endpoint, pid in (
-        (SystemdEndpoint(index=2), 7),
+        (SystemdEndpoint(place=2), 7),
         (SystemdEndpoint(name="c"), 7),
-        (SystemdEndpoint(index=0), 8),
+        (SystemdEndpoint(place=0), 8),
     ):
         with pytest.raises(OSError, match="systemd passed"):
             systemd_descriptor(endpoint, environ, pid)
