@@ -4,6 +4,7 @@
 
 #include "asgi_bridge/asgi_application.h"
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/python_values.h"
 #include "server/http/trailers.h"
 
 namespace cppasgi::bridge {
@@ -71,9 +72,17 @@ PythonRef HttpCycle::next_message(bool& pending) {
   if (!request_ended_) {
     std::string& content = application().content;
     const ContentStatus status = responder->take_content(content);
-    if (status != ContentStatus::Pending) {
+    if (status != ContentStatus::Pending || piece_) {
       request_ended_ = status == ContentStatus::End;
-      return PythonRef::steal(http_request_message(content, request_ended_ ? More::No : More::Yes));
+      PyObject* body = piece_.release();
+      if (body != nullptr && !content.empty()) {
+        PyBytes_ConcatAndDel(&body, to_bytes(content));
+        if (body == nullptr) return {};
+      } else if (!content.empty() && (body = to_bytes(content)) == nullptr) {
+        return {};
+      }
+      return PythonRef::steal(
+          http_request_message(PythonRef::steal(body), request_ended_ ? More::No : More::Yes));
     }
   }
   pending = true;  // content, or in the end http.disconnect
@@ -104,6 +113,14 @@ bool HttpCycle::wake() {
 
 void HttpCycle::on_content() {
   if (!receivers_.empty()) queue();
+}
+
+bool HttpCycle::on_piece(std::string_view content) {
+  if (receivers_.empty()) return false;
+  const ExceptionAside aside;
+  piece_ = PythonRef::steal(to_bytes(content));
+  if (!piece_) PyErr_Clear();  // without memory for it now, maybe later
+  return static_cast<bool>(piece_);
 }
 
 void HttpCycle::on_writable() {

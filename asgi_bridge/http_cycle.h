@@ -23,6 +23,7 @@ class HttpCycle final : public Cycle, public HttpHandler {
   // --- HttpHandler: called while libuv runs ---
 
   void on_content() override;
+  bool on_piece(std::string_view content) override;
   void on_writable() override;
   void on_disconnect() override;
 
@@ -59,6 +60,7 @@ class HttpCycle final : public Cycle, public HttpHandler {
   bool sending_file_ = false;   // on_writable follows
   bool request_ended_ = false;  // the application has all of it
   bool writable_again_ = false;
+  PythonRef piece_;  // bytes that came while the application waits
   WaiterList receivers_;
   WaiterList senders_;
 };

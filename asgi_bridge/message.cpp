@@ -83,10 +83,10 @@ int init_messages() {
   return request_prototype != nullptr && disconnect_prototype != nullptr ? 0 : -1;
 }
 
-PyObject* http_request_message(std::string_view body, More more_body) {
+PyObject* http_request_message(const PythonRef& body, More more_body) {
   PythonRef message = PythonRef::steal(PyDict_Copy(request_prototype));
   if (!message) return nullptr;
-  if (!body.empty() && !set_owned(message.get(), interned().body, to_bytes(body))) return nullptr;
+  if (body && PyDict_SetItem(message.get(), interned().body, body.get()) != 0) return nullptr;
   if (more_body == More::Yes && PyDict_SetItem(message.get(), interned().more_body, Py_True) != 0)
     return nullptr;
   return message.release();

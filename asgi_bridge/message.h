@@ -22,7 +22,8 @@ int init_messages();
 
 // --- for receive(): each a new dict, or null with a Python exception ---
 
-PyObject* http_request_message(std::string_view body, More more_body);
+// `body` is a bytes object; null for an empty one.
+PyObject* http_request_message(const PythonRef& body, More more_body);
 PyObject* http_disconnect_message();
 PyObject* websocket_connect_message();
 PyObject* websocket_receive_message(const WebSocketMessage& message);

@@ -49,6 +49,9 @@ class HttpHandler {
  public:
   // Content arrived, or the request ended.
   virtual void on_content() = 0;
+  // Before that: may take the piece, which comes before what take_content() moves and saves a copy.
+  // Only if nothing else waits. False leaves it to take_content().
+  virtual bool on_piece(std::string_view) { return false; }
   // The unsent bytes fell below the low-water mark, or a file has been sent.
   virtual void on_writable() = 0;
   // The client left before the response was complete. The last call; the responder is gone after

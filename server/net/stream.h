@@ -36,6 +36,8 @@ class Stream {
 
   virtual void start_reading(StreamObserver& observer) = 0;
   virtual void stop_reading() = 0;
+  // At most so many bytes at once from now on.
+  virtual void bound_reads(std::size_t bytes) = 0;
 
   // Writes what the kernel takes now of the buffer and, after it, of `tail`. With nothing queued,
   // the rest is queued (the buffer is emptied) and on_written follows; while something is queued,

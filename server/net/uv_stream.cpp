@@ -35,6 +35,12 @@ struct UvStream::State {
   EventLoop* loop = nullptr;
   std::string queued;
   bool shutdown_wanted = false;
+  std::size_t most_bytes = SIZE_MAX;  // of one read
+  // Who stops reading mostly goes on in the same turn, which epoll need not hear of: only bytes
+  // that are there in a later turn stop the handle itself.
+  bool reading = false;       // wanted
+  bool handle_reads = false;  // libuv's own
+  bool asks_again = false;    // libuv does in this turn, as the last read filled its buffer
 };
 
 namespace {
@@ -122,11 +128,14 @@ UvStream::~UvStream() {
 
 void UvStream::start_reading(StreamObserver& observer) {
   state_->observer = &observer;
+  state_->reading = true;
+  if (std::exchange(state_->handle_reads, true)) return;
   uv_read_start(&state_->stream, &on_alloc, &on_read);
   loop_.touch();
 }
 
-void UvStream::stop_reading() { uv_read_stop(&state_->stream); }
+void UvStream::stop_reading() { state_->reading = false; }
+void UvStream::bound_reads(std::size_t bytes) { state_->most_bytes = bytes; }
 
 std::size_t UvStream::queued_bytes() const {
   return uv_stream_get_write_queue_size(&state_->stream);
@@ -190,18 +199,26 @@ Address UvStream::local() const {
 namespace {
 
 void on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buffer) noexcept {
-  const std::span<char> shared = state_of(handle).loop->read_buffer();
-  *buffer = uv_buf_init(shared.data(), static_cast<unsigned>(shared.size()));
+  UvStream::State& state = state_of(handle);
+  const std::span<char> shared = state.loop->read_buffer();
+  const std::size_t size = state.reading ? std::min(shared.size(), state.most_bytes) : 0;
+  *buffer = uv_buf_init(shared.data(), static_cast<unsigned>(size));
 }
 
 void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept {
-  StreamObserver* observer = state_of(stream).observer;
+  UvStream::State& state = state_of(stream);
+  const bool asked_again = std::exchange(state.asks_again, false);
+  StreamObserver* observer = state.observer;
   if (observer == nullptr || size == 0) return;
   if (size > 0) {
+    state.asks_again = static_cast<std::size_t>(size) == buffer->len;
     observer->on_read({buffer->base, static_cast<std::size_t>(size)});
     return;
   }
+  if (size == UV_ENOBUFS && asked_again) return;  // of on_alloc
   uv_read_stop(stream);
+  state.handle_reads = false;
+  if (size == UV_ENOBUFS) return;
   if (size == UV_EOF) {
     observer->on_end();
   } else {

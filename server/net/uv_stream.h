@@ -29,6 +29,7 @@ class UvStream final : public Stream {
 
   void start_reading(StreamObserver& observer) override;
   void stop_reading() override;
+  void bound_reads(std::size_t bytes) override;
   using Stream::write;
   void write(OutputBuffer& buffer, std::string_view tail) override;
   std::size_t queued_bytes() const override;

@@ -20,6 +20,7 @@ void HttpExchange::begin() {
   active_ = true;
   request_ended_ = false;
   content_.clear();
+  handed_over_ = 0;
   handler_ = nullptr;
   SessionHost& host = session_.host();
   id_ = host.exchanges.insert(*this);
@@ -28,7 +29,11 @@ void HttpExchange::begin() {
 
 void HttpExchange::receive(std::string_view content) {
   if (!active_) return;
-  content_.append(content);
+  if (handler_ != nullptr && content_.empty() && handed_over_ == 0 && handler_->on_piece(content)) {
+    handed_over_ = content.size();
+  } else {
+    content_.append(content);
+  }
   if (handler_ != nullptr) handler_->on_content();
 }
 
@@ -54,7 +59,7 @@ void HttpExchange::disconnect() {
 }
 
 bool HttpExchange::content_is_full() const {
-  return active_ && content_.size() > session_.host().options.incoming.high_bytes;
+  return active_ && handed_over_ + content_.size() > session_.host().options.incoming.high_bytes;
 }
 
 const http::RequestHead& HttpExchange::request() const { return session_.http().request(); }
@@ -64,6 +69,7 @@ const ConnectionInfo& HttpExchange::connection() const { return session_.connect
 ContentStatus HttpExchange::take_content(std::string& content) {
   content.clear();
   std::swap(content, content_);
+  handed_over_ = 0;
   session_.content_taken();
   if (request_ended_) return ContentStatus::End;
   if (session_.http().expects_continue()) {

@@ -3,6 +3,7 @@
 // these and uses it for one request after the other.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,7 +57,8 @@ class HttpExchange final : public HttpResponder {
   SlotId id_;
   HttpHandler* handler_ = nullptr;
   std::string content_;
-  FileSlice file_;  // open while one is being sent
+  std::size_t handed_over_ = 0;  // bytes that the handler took since the last take_content()
+  FileSlice file_;               // open while one is being sent
   More after_file_ = More::No;
   bool active_ = false;
   bool request_ended_ = false;

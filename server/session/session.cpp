@@ -10,6 +10,14 @@ namespace cppasgi::session {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+// A message is unmasked and copied where it was read: with longer pieces it leaves the cache in
+// between.
+constexpr std::size_t kMessagePieceBytes = 64 * 1024;
+
+}  // namespace
+
 Session::Session(SessionHost& host, std::unique_ptr<net::Stream> stream)
     : host_(host),
       stream_(std::move(stream)),
@@ -210,6 +218,7 @@ void Session::upgrade() {
     return;
   }
   enter(Phase::WebSocket);
+  stream_->bound_reads(kMessagePieceBytes);
   websocket_ =
       std::make_unique<WebSocketSession>(*this, std::get<websocket::OpeningHandshake>(result));
   websocket_->begin();

@@ -187,6 +187,19 @@ def test_content_arrives_while_the_client_still_sends(wire: Wire) -> None:
     assert wire.get("/").body == b"hello"
 
 
+def test_what_arrives_together_while_the_application_waits_is_one_message(wire: Wire) -> None:
+    wire.request("/echo", "POST", "Transfer-Encoding: chunked")
+    wire.send("3\r\none\r\n")
+    assert wire.head().status == 200
+    assert wire.chunk() == b"one"
+    wire.send("3\r\ntwo\r\n5\r\nthree\r\n4\r\nfour\r\n")
+    assert wire.chunk() == b"twothreefour"
+    wire.send("4\r\nfive\r\n3\r\nsix\r\n0\r\n\r\n")
+    assert wire.chunk() == b"fivesix"
+    assert wire.chunk() == b""
+    assert wire.get("/").body == b"hello"
+
+
 def test_expect_100_continue(wire: Wire) -> None:
     wire.request("/digest", "POST", "Content-Length: 5", "Expect: 100-continue")
     interim = wire.head()

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,12 @@ struct Recorder final : net::StreamObserver {
   int ends = 0;
   int written = 0;
   std::optional<std::error_code> error;
+  std::function<void()> after_read = [] {};
 
-  void on_read(std::span<char> bytes) override { read.append(bytes.data(), bytes.size()); }
+  void on_read(std::span<char> bytes) override {
+    read.append(bytes.data(), bytes.size());
+    after_read();
+  }
   void on_end() override { ++ends; }
   void on_error(std::error_code code) override { error = code; }
   void on_written() override { ++written; }

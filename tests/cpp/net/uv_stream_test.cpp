@@ -81,6 +81,37 @@ TEST_CASE("UvStream: stop_reading leaves bytes with the kernel until start_readi
   CHECK(run_until(pair.loop, [&] { return pair.recorder.read == "waits"; }));
 }
 
+TEST_CASE("UvStream: bytes that wait after stop_reading keep the loop from sleeping once at most",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.stream->stop_reading();
+  pair.client->send("waits");
+  bool over = false;
+  Timer moment(pair.loop, [&] { over = true; });
+  moment.start(std::chrono::milliseconds(20));
+  int turns = 0;
+  while (!over) {
+    pair.loop.run_once();
+    ++turns;
+  }
+  CHECK(turns <= 2);
+}
+
+TEST_CASE("UvStream: stop_reading holds in the turn of a read that filled its bound",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.stream->bound_reads(4);
+  pair.recorder.after_read = [&] { pair.stream->stop_reading(); };
+  pair.client->send("onetwothree");
+  for (const std::string_view read : {"onet", "onetwoth", "onetwothree"}) {
+    CHECK(run_until(pair.loop, [&] { return !pair.recorder.read.empty(); }));
+    for (int i = 0; i < 3; ++i) pair.loop.run_pending();
+    CHECK(pair.recorder.read == read);
+    pair.stream->start_reading(pair.recorder);
+    pair.loop.run_pending();
+  }
+}
+
 TEST_CASE("UvStream: a small write leaves at once, without on_written", "[net][stream]") {
   Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.write("hello");

@@ -127,6 +127,31 @@ TEST_CASE("HttpExchange: reading stops above the high-water mark and goes on aft
   CHECK(wire->reading);
 }
 
+TEST_CASE("HttpExchange: a piece that the handler takes counts until take_content",
+          "[session][backpressure]") {
+  TestApplication application;
+  FakeHost host(application, small_marks());
+  const auto wire = host.connect();
+  wire->send(post(1000));
+  HttpCall& call = *application.http.at(0);
+  call.takes_pieces = true;
+  wire->send(std::string(60, 'a'));
+  CHECK(call.content == std::string(60, 'a'));
+  CHECK(call.content_calls == 1);
+  wire->send(std::string(40, 'b'));  // the second one waits, or the handler would have to queue it
+  CHECK(call.content.size() == 60);
+  CHECK(wire->reading);
+  wire->send("c");
+  CHECK_FALSE(wire->reading);
+  CHECK(call.take() == ContentStatus::More);
+  CHECK(call.content == std::string(60, 'a') + std::string(40, 'b') + "c");
+  CHECK(wire->reading);
+  wire->send(std::string(899, 'd'));
+  CHECK(call.content.size() == 1000);
+  CHECK(call.take() == ContentStatus::End);
+  CHECK(call.content.size() == 1000);
+}
+
 TEST_CASE("HttpExchange: content that the application leaves doesn't stop the connection",
           "[session][backpressure]") {
   TestApplication application;

@@ -31,6 +31,7 @@ class HttpCall final : public HttpHandler {
   int content_calls = 0;
   int writable_calls = 0;
   int disconnects = 0;
+  bool takes_pieces = false;  // as an application that waits
 
   HttpResponder* responder() const { return exchange_.get(); }
 
@@ -49,6 +50,10 @@ class HttpCall final : public HttpHandler {
   }
 
   void on_content() override;
+  bool on_piece(std::string_view piece) override {
+    if (takes_pieces) content += piece;
+    return takes_pieces;
+  }
   void on_writable() override;
   void on_disconnect() override;
 
