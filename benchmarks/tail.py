@@ -2,16 +2,19 @@
 
 ``tail`` calls this. Each server is saturated for a moment, by 64 connections in a closed loop, and
 then asked at half of the rate it reached, in an open loop that counts latency from when a request
-was due. So a faster server is asked more.
+was due. So a faster server is asked more; at last all are asked alike, at half of the slowest's.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from loads import Http, Load, WebSocket
 from main import (
@@ -23,7 +26,8 @@ from main import (
     some_installed,
 )
 from measuring import in_turn
-from servers import SERVERS, Running, WrongAnswer, running
+from report import markdown
+from servers import SERVERS, Running, Server, WrongAnswer, running
 from workloads import HELLO
 
 SHARE = 0.5
@@ -43,33 +47,71 @@ def numbers(text: str) -> list[int]:
     return [int(word) for word in text.split(",")]
 
 
-def measure(
+@dataclass(frozen=True)
+class Tail:
+    """One server in one round: its saturated rate, per second, and its latencies."""
+
+    saturated: float
+    own: Load  # at SHARE of that
+    alike: Load  # at SHARE of the slowest server's
+
+
+def warm_up(server: Running, make_load: MakeLoad, core: int | str) -> None:
+    """Check the answers and load the server for a moment."""
+    saturating = make_load(0)
+    saturating.check(server, core)
+    saturating(server, core, SATURATING_SECONDS)
+
+
+def saturate(
     server: Running, make_load: MakeLoad, core: int | str, seconds: float
 ) -> tuple[float, Load]:
     """Return the saturated rate, and the latencies at ``SHARE`` of it."""
-    saturating = make_load(0)
-    saturating.check(server, core)
-    saturating(server, core, SATURATING_SECONDS)  # warms up
-    full = saturating(server, core, SATURATING_SECONDS)
+    warm_up(server, make_load, core)
+    full = make_load(0)(server, core, SATURATING_SECONDS)
     rate = full.count / full.seconds
     return rate, make_load(round(rate * SHARE))(server, core, seconds)
 
 
-def table(found: dict[tuple[str, int, str], list[tuple[float, Load]]]) -> str:
+def measure(
+    servers: list[Server], name: str, options: argparse.Namespace
+) -> Iterator[tuple[str, Tail]]:
+    """Yield the name and the figures of each server that answers."""
+    make_load, core, seconds = LOADS[name], options.load_core, options.seconds
+    saturated: dict[Server, tuple[float, Load]] = {}
+    for server in servers:
+        with complaining(server), running(server, APPLICATION, options.server_core) as started:
+            saturated[server] = saturate(started, make_load, core, seconds)
+    lowest = min((rate for rate, _ in saturated.values()), default=0)
+    for server, (rate, own) in saturated.items():
+        with complaining(server), running(server, APPLICATION, options.server_core) as started:
+            warm_up(started, make_load, core)
+            alike = make_load(round(lowest * SHARE))(started, core, seconds)
+            yield server.name, Tail(rate, own, alike)
+
+
+@contextmanager
+def complaining(server: Server) -> Iterator[None]:
+    """Turn a wrong answer into a line on standard error."""
+    try:
+        yield
+    except WrongAnswer as error:
+        print(f"*** FAILED: {server.name}: {error}", file=sys.stderr)
+
+
+def table(found: dict[tuple[str, int, str], list[Tail]]) -> str:
     """Return one Markdown row for each load, number of burning threads and server."""
-    lines = [
-        "| load | burning threads | server | saturated, per second | p50 us | p99 us | p99.9 us |",
-        "|---|--:|---|--:|--:|--:|--:|",
-    ]
-    for (name, burning, server), results in sorted(found.items()):
-        rate = statistics.median(rate for rate, _ in results)
-        middle = [
-            statistics.median(getattr(load, field) for _, load in results)
-            for field in ("p50_us", "p99_us", "p999_us")
-        ]
-        cells = [f"{value:,.0f}" for value in (rate, *middle)]
-        lines.append(f"| {name} | {burning} | {server} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    head = ["load", "burning threads", "server", "saturated, per second"]
+    head += [f"{point} us" for point in ("p50", "p99", "p99.9")]
+    head += [f"{point} us, all asked alike" for point in ("p50", "p99", "p99.9")]
+    rows = []
+    for (name, burning, server), tails in sorted(found.items()):
+        values = [statistics.median(tail.saturated for tail in tails)]
+        for loads in ([tail.own for tail in tails], [tail.alike for tail in tails]):
+            for field in ("p50_us", "p99_us", "p999_us"):
+                values.append(statistics.median(getattr(load, field) for load in loads))
+        rows.append([name, str(burning), server, *(f"{value:,.0f}" for value in values)])
+    return markdown(head, rows, texts=3)
 
 
 def main() -> int:
@@ -86,25 +128,14 @@ def main() -> int:
     check_load_options(parser, options)
     servers = some_installed(named_servers(parser, options.servers.split(","), SERVERS))
     facts = machine_facts(servers)
-    found: dict[tuple[str, int, str], list[tuple[float, Load]]] = {}
+    found: dict[tuple[str, int, str], list[Tail]] = {}
     for number in range(options.rounds):
-        runs = [
-            (name, burning, server)
-            for burning in options.burning
-            for server in in_turn(servers, number)
-            for name in LOADS
-        ]
-        for name, burning, server in runs:
-            what = f"{server.name}: {name}, {burning} burning"
+        for burning, name in itertools.product(options.burning, LOADS):
+            what = f"{name}, {burning} burning"
             print(f"round {number + 1}/{options.rounds}: {what}", file=sys.stderr)
             os.environ["BENCHMARK_BURNING"] = str(burning)
-            try:
-                with running(server, APPLICATION, options.server_core) as started:
-                    result = measure(started, LOADS[name], options.load_core, options.seconds)
-            except WrongAnswer as error:
-                print(f"*** FAILED: {what}: {error}", file=sys.stderr)
-            else:
-                found.setdefault((name, burning, server.name), []).append(result)
+            for server, tail in measure(in_turn(servers, number), name, options):
+                found.setdefault((name, burning, server), []).append(tail)
     print(table(found))
     print()
     for fact, value in facts.items():
