@@ -24,9 +24,6 @@ PyObject* raising();
 // Lets the event loop go round once, then completes with None. New reference, or null.
 PyObject* yield_once();
 
-// A wait that a cycle ends. The task that awaits it is stepped inside resolve() or reject(),
-// without a loop iteration in between; so both must be called from the event loop, never from
-// inside a task.
 // What a wait needs of the asyncio loop; the server keeps it alive.
 struct WaitLoop {
   explicit WaitLoop(PyObject* asyncio_loop) : loop(PythonRef::share(asyncio_loop)) {}
@@ -37,6 +34,9 @@ struct WaitLoop {
   PythonRef finished;  // a future of it that is done, without a result
 };
 
+// A wait that a cycle ends. The task that awaits it is stepped inside resolve() or reject(),
+// without a loop iteration in between; so both must be called from the event loop, never from
+// inside a task.
 class Waiter;
 
 // The waits of one kind in a cycle, oldest first. Owns them.

@@ -75,11 +75,14 @@ PythonRef HttpCycle::next_message(bool& pending) {
     if (status != ContentStatus::Pending || piece_) {
       request_ended_ = status == ContentStatus::End;
       PyObject* body = piece_.release();
-      if (body != nullptr && !content.empty()) {
-        PyBytes_ConcatAndDel(&body, to_bytes(content));
+      if (!content.empty()) {
+        PyObject* rest = to_bytes(content);
+        if (body == nullptr) {
+          body = rest;
+        } else {
+          PyBytes_ConcatAndDel(&body, rest);
+        }
         if (body == nullptr) return {};
-      } else if (!content.empty() && (body = to_bytes(content)) == nullptr) {
-        return {};
       }
       return PythonRef::steal(
           http_request_message(PythonRef::steal(body), request_ended_ ? More::No : More::Yes));

@@ -11,7 +11,6 @@ import mmap
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from cppasgi._native import METRICS_BYTES, metrics_layout
@@ -44,12 +43,11 @@ _CONNECTIONS = next(row for row in LAYOUT if row.family == "cppasgi_connections"
 _HEARTBEAT = next(row for row in LAYOUT if row.family == "cppasgi_worker_heartbeat_seconds")
 
 
-@dataclass(frozen=True)
-class BoardSlot:
+class BoardSlot(NamedTuple):
     """One worker's block: the board's descriptor as that process knows it, and the place in it."""
 
     fd: int
-    index: int
+    place: int
 
 
 class MetricsBoard:
@@ -116,16 +114,16 @@ class MetricsBoard:
         Raises:
             ValueError: the block isn't lent.
         """
-        if not self._is_lent(slot.index):
-            raise ValueError(f"slot {slot.index} of the metrics board is not in use")
-        block = self._block(slot.index)
+        if not self._is_lent(slot.place):
+            raise ValueError(f"slot {slot.place} of the metrics board is not in use")
+        block = self._block(slot.place)
         past = self._block(_PAST)
         for row in LAYOUT:
             if row.kind in ("counter", "histogram") and block[row.word]:
                 past[row.word] += block[row.word]
                 block[row.word] = 0
         block[:] = memoryview(bytes(METRICS_BYTES)).cast("Q")
-        self._memory[slot.index] = 0
+        self._memory[slot.place] = 0
 
     def totals(self) -> list[int]:
         """The numbers of all blocks and the past, added up word by word (`Row.word`)."""
@@ -133,11 +131,11 @@ class MetricsBoard:
 
     def read(self, slot: BoardSlot) -> list[int]:
         """The numbers of one worker, by word."""
-        return self._block(slot.index).tolist()
+        return self._block(slot.place).tolist()
 
     def requests(self, slot: BoardSlot) -> int:
         """HTTP requests and opening handshakes that one worker has answered."""
-        block = self._block(slot.index)
+        block = self._block(slot.place)
         return sum(block[row.word] for row in LAYOUT if row.family in _REQUESTS)
 
     def connections(self) -> int:
@@ -146,7 +144,7 @@ class MetricsBoard:
 
     def heartbeat_age(self, slot: BoardSlot) -> float | None:
         """Seconds since the event loop of one worker last answered; None before the first time."""
-        beat: int = self._block(slot.index)[_HEARTBEAT.word]
+        beat: int = self._block(slot.place)[_HEARTBEAT.word]
         return (time.monotonic_ns() - beat) / 1e9 if beat else None
 
     def _lists(self) -> Iterator[list[int]]:

@@ -49,7 +49,7 @@ class Worker(NamedTuple):
 
         values = json.loads(text)
         values["sockets"] = tuple((fd, backlog) for fd, backlog in values["sockets"])
-        values["board"] = BoardSlot(**values["board"])
+        values["board"] = BoardSlot(*values["board"])
         worker = cls(**values)
         for descriptor in worker.descriptors():
             os.set_inheritable(descriptor, False)
@@ -59,9 +59,8 @@ class Worker(NamedTuple):
     def variable(self) -> dict[str, str]:
         """The environment variable for the process."""
         import json
-        from dataclasses import asdict
 
-        return {VARIABLE: json.dumps({**self._asdict(), "board": asdict(self.board)})}
+        return {VARIABLE: json.dumps(self._asdict())}
 
     def descriptors(self) -> list[int]:
         """Those that the process has to inherit."""

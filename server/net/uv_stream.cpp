@@ -38,9 +38,8 @@ struct UvStream::State {
   std::size_t most_bytes = SIZE_MAX;  // of one read
   // Who stops reading mostly goes on in the same turn, which epoll need not hear of: only bytes
   // that are there in a later turn stop the handle itself.
-  bool reading = false;       // wanted
-  bool handle_reads = false;  // libuv's own
-  bool asks_again = false;    // libuv does in this turn, as the last read filled its buffer
+  bool reading = false;
+  bool asks_again = false;  // libuv does in this turn, as the last read filled its buffer
 };
 
 namespace {
@@ -129,9 +128,8 @@ UvStream::~UvStream() {
 void UvStream::start_reading(StreamObserver& observer) {
   state_->observer = &observer;
   state_->reading = true;
-  if (std::exchange(state_->handle_reads, true)) return;
-  uv_read_start(&state_->stream, &on_alloc, &on_read);
-  loop_.touch();
+  // UV_EALREADY while the handle hasn't stopped.
+  if (uv_read_start(&state_->stream, &on_alloc, &on_read) == 0) loop_.touch();
 }
 
 void UvStream::stop_reading() { state_->reading = false; }
@@ -217,7 +215,6 @@ void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept
   }
   if (size == UV_ENOBUFS && asked_again) return;  // of on_alloc
   uv_read_stop(stream);
-  state.handle_reads = false;
   if (size == UV_ENOBUFS) return;
   if (size == UV_EOF) {
     observer->on_end();

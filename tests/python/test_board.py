@@ -18,7 +18,7 @@ def row(family: str, value: str = "") -> Row:
 
 def write(board: MetricsBoard, slot: BoardSlot, row: Row, number: int) -> None:
     """As a worker would."""
-    board._block(slot.index)[row.word] = number
+    board._block(slot.place)[row.word] = number
 
 
 REQUESTS = row("cppasgi_http_requests_total", "200")
@@ -93,7 +93,7 @@ def test_a_heartbeat_is_on_the_board_as_long_as_the_server_lives() -> None:
     board = MetricsBoard.create(slots=1)
     slot = board.allocate()
     options = _native.ServerOptions()
-    options.metrics_fd, options.metrics_slot = slot.fd, slot.index
+    options.metrics_fd, options.metrics_slot = slot.fd, slot.place
     loop = asyncio.new_event_loop()
     server = _native.Server(ignore, loop, options)
     before = time.monotonic_ns()

@@ -175,11 +175,16 @@ def test_chunked_content_is_decoded(wire: Wire) -> None:
     assert wire.get("/").body == b"hello"  # The connection is still in step.
 
 
-def test_content_arrives_while_the_client_still_sends(wire: Wire) -> None:
+def begin_echo(wire: Wire) -> None:
+    """Sends a first chunk and gets it back; the application waits for the next."""
     wire.request("/echo", "POST", "Transfer-Encoding: chunked")
     wire.send("3\r\none\r\n")
     assert wire.head().status == 200
     assert wire.chunk() == b"one"
+
+
+def test_content_arrives_while_the_client_still_sends(wire: Wire) -> None:
+    begin_echo(wire)
     wire.send("3\r\ntwo\r\n")
     assert wire.chunk() == b"two"
     wire.send("0\r\n\r\n")
@@ -188,10 +193,7 @@ def test_content_arrives_while_the_client_still_sends(wire: Wire) -> None:
 
 
 def test_what_arrives_together_while_the_application_waits_is_one_message(wire: Wire) -> None:
-    wire.request("/echo", "POST", "Transfer-Encoding: chunked")
-    wire.send("3\r\none\r\n")
-    assert wire.head().status == 200
-    assert wire.chunk() == b"one"
+    begin_echo(wire)
     wire.send("3\r\ntwo\r\n5\r\nthree\r\n4\r\nfour\r\n")
     assert wire.chunk() == b"twothreefour"
     wire.send("4\r\nfive\r\n3\r\nsix\r\n0\r\n\r\n")

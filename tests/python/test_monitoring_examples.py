@@ -41,7 +41,7 @@ def scrape() -> str:
     board = MetricsBoard.create(slots=1)
     slot: BoardSlot = board.allocate()
     for row in LAYOUT:
-        board._block(slot.index)[row.word] = 1
+        board._block(slot.place)[row.word] = 1
     worker = WorkerStatus(1, slot, 1, "ready", time.monotonic())
     status = SupervisorStatus([worker], {"died": 1}, time.monotonic(), ready=True)
     application = monitoring_application(board, lambda: status)
