@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr int kMaxRounds = 8;  // of libuv in one callback of asyncio's, whose others wait meanwhile
+
 // A callable that asyncio may keep longer than the bridge lives.
 struct Callback {
   PyObject_HEAD
@@ -122,10 +124,13 @@ bool LoopBridge::run_soon() {
 bool LoopBridge::tick() {
   ticking_ = true;
   bool succeeded = true;
-  do {
-    loop_.run_pending();
+  // What a round brings is answered before the next: a connection whose request came with it, and
+  // that ends with its response, never gets to epoll.
+  for (int round = 0; round < kMaxRounds; ++round) {
+    loop_.run_ready();
     succeeded = on_tick_();
-  } while (succeeded && loop_.touched());
+    if (!succeeded || !loop_.touched()) break;
+  }
   ticking_ = false;
   if (loop_.touched()) soon();
   arm_timer();

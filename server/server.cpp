@@ -85,11 +85,11 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void drain(Departure reason, milliseconds window) {
+    loop_.update_time();  // it may have waited for long
+    departure = reason;
     // Their connections are complete for the kernel, so it would reset them.
     for (auto& [listener, backlog] : listeners_) listener->accept_waiting();
     listeners_.clear();
-    loop_.update_time();  // it may have waited for long
-    departure = reason;
     drain_window_ = window;
     drain_began_ = loop_.now();
     for (auto& session : sessions_) {
@@ -178,7 +178,11 @@ class Server::Impl final : public session::SessionHost {
     session->index = sessions_.size();
     sessions_.push_back(std::move(session));
     sessions_.back()->start();
-    if (refused) sessions_.back()->refuse();
+    if (refused) {
+      sessions_.back()->refuse();
+    } else {
+      sessions_.back()->read_waiting();
+    }
   }
 
   // Those whose turn has come: as many of them as the window's part that is over.

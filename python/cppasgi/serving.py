@@ -152,7 +152,8 @@ class Serving:
         self._on_accepting()
         if self._server.notifier is not None:
             self._server.notifier.ready()
-        reaper = asyncio.ensure_future(self._cancel_overdue())
+        timeout = self._server.application_close_timeout
+        reaper = asyncio.ensure_future(self._cancel_overdue(timeout)) if timeout > 0 else None
         watch = self._watch_loop()
         try:
             await self._stop.wait()
@@ -165,7 +166,8 @@ class Serving:
             await self._drain(0)
             raise
         finally:
-            reaper.cancel()
+            if reaper is not None:
+                reaper.cancel()
             if watch is not None:
                 watch.stop()
 
@@ -188,9 +190,8 @@ class Serving:
             calls = self._native.running_applications
             notifier.status(f"{self._native.connections} connections, {calls} application calls")
 
-    async def _cancel_overdue(self) -> None:
-        timeout = self._server.application_close_timeout
-        while timeout > 0:
+    async def _cancel_overdue(self, timeout: float) -> None:
+        while True:
             await asyncio.sleep(min(timeout, _REAPER_SECONDS))
             for task in self._native.overdue_applications(timeout):
                 logger.warning(

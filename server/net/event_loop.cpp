@@ -25,10 +25,14 @@ void EventLoop::run_once() {
   uv_run(loop_.get(), UV_RUN_ONCE);
 }
 
+void EventLoop::run_ready() {
+  touched_ = false;
+  uv_run(loop_.get(), UV_RUN_NOWAIT);
+}
+
 void EventLoop::run_pending() {
   for (int round = 0; round < kMaxRounds; ++round) {
-    touched_ = false;
-    uv_run(loop_.get(), UV_RUN_NOWAIT);
+    run_ready();
     if (!touched_) return;
   }
 }

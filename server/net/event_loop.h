@@ -1,5 +1,5 @@
 // libuv's loop with what all streams of it share: one read buffer, and the note that it must run
-// again. Runs by itself (run) or as a guest of another loop (run_pending with backend_fd and
+// again. Runs by itself (run) or as a guest of another loop (run_ready with backend_fd and
 // next_timeout). One thread, the one that made it. The process must ignore SIGPIPE: writes of libuv
 // raise it.
 #pragma once
@@ -25,11 +25,13 @@ class EventLoop {
 
   // Waits for events and dispatches them once.
   void run_once();
-  // Dispatches what is ready without waiting, and again while that started something new: libuv
-  // registers a handle that a callback started only in the next round.
+  // Dispatches what is ready, without waiting.
+  void run_ready();
+  // The same, and again while that started something new: libuv registers a handle that a callback
+  // started only in the next round.
   void run_pending();
 
-  // As a guest: run_pending() is due when this descriptor is readable, when next_timeout() is over,
+  // As a guest: run_ready() is due when this descriptor is readable, when next_timeout() is over,
   // and when touched().
   int backend_fd() const;
   std::optional<std::chrono::milliseconds> next_timeout() const;  // none: no timer is running
@@ -54,7 +56,7 @@ class EventLoop {
  private:
   // An upload in pieces of 64 KiB costs a third more, in pieces of 256 KiB hardly less.
   static constexpr std::size_t kReadBufferBytes = 128 * 1024;
-  static constexpr int kMaxRounds = 8;  // of run_pending: a guest lets its host work in between
+  static constexpr int kMaxRounds = 8;  // of run_pending
 
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<char[]> read_buffer_;

@@ -35,6 +35,8 @@ class Stream {
   virtual ~Stream() = default;  // drops the connection, unsent bytes with it
 
   virtual void start_reading(StreamObserver& observer) = 0;
+  // Passes on what has come already, if anything, before it returns. Precondition: it is reading.
+  virtual void read_waiting() = 0;
   virtual void stop_reading() = 0;
   // At most so many bytes at once from now on.
   virtual void bound_reads(std::size_t bytes) = 0;

@@ -132,6 +132,13 @@ void UvStream::start_reading(StreamObserver& observer) {
   if (uv_read_start(&state_->stream, &on_alloc, &on_read) == 0) loop_.touch();
 }
 
+void UvStream::read_waiting() {
+  const std::span<char> buffer = loop_.read_buffer();
+  const ssize_t size = recv(fd_of(state_->handle), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  // Whatever else there is, libuv meets again.
+  if (size > 0) state_->observer->on_read(buffer.first(static_cast<std::size_t>(size)));
+}
+
 void UvStream::stop_reading() { state_->reading = false; }
 void UvStream::bound_reads(std::size_t bytes) { state_->most_bytes = bytes; }
 

@@ -28,6 +28,7 @@ class UvStream final : public Stream {
   ~UvStream() override;
 
   void start_reading(StreamObserver& observer) override;
+  void read_waiting() override;
   void stop_reading() override;
   void bound_reads(std::size_t bytes) override;
   using Stream::write;

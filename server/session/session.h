@@ -29,6 +29,8 @@ class Session final : private net::StreamObserver {
   Session& operator=(const Session&) = delete;
 
   void start();
+  // Takes what the client sent with its connection: right after start(), or never.
+  void read_waiting() { stream_->read_waiting(); }
 
   // --- by the server ---
 

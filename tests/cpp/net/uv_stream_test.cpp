@@ -68,6 +68,21 @@ TEST_CASE("UvStream: reads what comes, then the end", "[net][stream]") {
   CHECK_FALSE(pair.recorder.error);
 }
 
+TEST_CASE("UvStream: read_waiting passes on what has come, and leaves an end to the loop",
+          "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  pair.stream->read_waiting();
+  CHECK(pair.recorder.read.empty());
+  pair.client->send("first");
+  pair.stream->read_waiting();
+  CHECK(pair.recorder.read == "first");
+  pair.client->end();
+  pair.stream->read_waiting();
+  CHECK(pair.recorder.ends == 0);
+  CHECK(run_until(pair.loop, [&] { return pair.recorder.ends == 1; }));
+  CHECK(pair.recorder.read == "first");
+}
+
 TEST_CASE("UvStream: stop_reading leaves bytes with the kernel until start_reading",
           "[net][stream]") {
   Pair pair(GENERATE(Kind::Tcp, Kind::Unix));

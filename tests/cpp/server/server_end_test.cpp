@@ -207,6 +207,23 @@ TEST_CASE("Server: the batch hook is called when work was put off, once until fi
   CHECK(second.read_until("three").ends_with("three"));
 }
 
+TEST_CASE("Server: a request that came with its connection is served in the round that accepts it",
+          "[server][batch]") {
+  net::EventLoop loop;
+  TestApplication application;
+  application.on_http = [](HttpCall& call) { call.answer("at once"); };
+  Server server(loop, application, TestServer::bare_options());
+  const Address address = server.bind_tcp("127.0.0.1", 0);
+  server.start();
+  loop.run_pending();
+  SocketClient client(address);
+  client.send("GET / HTTP/1.0\r\n\r\n");
+  loop.run_ready();
+  server.finish_batch();
+  CHECK(server.connections() == 0);
+  CHECK(client.read_all().ends_with("at once"));
+}
+
 TEST_CASE("Server: responses of one batch leave at its end", "[server][batch]") {
   net::EventLoop loop;
   TestApplication application;

@@ -116,6 +116,7 @@ class MemoryStream final : public net::Stream {
     wire_->observer_ = &observer;
     wire_->reading = true;
   }
+  void read_waiting() override { wire_->pump(); }
   void stop_reading() override { wire_->reading = false; }
   void bound_reads(std::size_t) override {}  // the test sends in pieces of its own
 
