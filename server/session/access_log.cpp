@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -63,9 +64,14 @@ void AccessLog::append_request(std::string_view method, std::string_view target)
   lines_ += '"';
   lines_ += method;
   lines_ += ' ';
-  for (const char byte : target) {
-    if (byte == '"' || byte == '\\') lines_ += '\\';
-    lines_ += byte;
+  const auto ends_field = [](char byte) { return byte == '"' || byte == '\\'; };
+  for (auto begin = target.begin();;) {
+    const auto end = std::find_if(begin, target.end(), ends_field);
+    lines_.append(begin, end);
+    if (end == target.end()) break;
+    lines_ += '\\';
+    lines_ += *end;
+    begin = end + 1;
   }
   lines_ += '"';
 }
