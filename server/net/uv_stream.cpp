@@ -9,12 +9,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include <uv.h>
 
-#include "server/base/release.h"
 #include "server/net/event_loop.h"
 #include "server/net/uv_address.h"
 #include "server/net/uv_error.h"
@@ -29,11 +29,14 @@ struct UvStream::State {
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   };
-  uv_write_t write_request;
-  uv_shutdown_t shutdown_request;
+  // libuv's requests are larger than a handle: there only while they are under way.
+  struct QueuedWrite {
+    uv_write_t request;
+    std::string bytes;
+  };
+  std::unique_ptr<QueuedWrite> queued;
   StreamObserver* observer = nullptr;  // null once the UvStream is gone
   EventLoop* loop = nullptr;
-  std::string queued;
   bool shutdown_wanted = false;
   std::size_t most_bytes = SIZE_MAX;  // of one read
   // Who stops reading mostly goes on in the same turn, which epoll need not hear of: only bytes
@@ -83,7 +86,10 @@ ssize_t send_now(const uv_handle_t& handle, std::string_view first, std::string_
 }
 
 void begin_shutdown(UvStream::State& state) {
-  if (uv_shutdown(&state.shutdown_request, &state.stream, &on_shutdown) == 0) state.loop->touch();
+  auto request = std::make_unique<uv_shutdown_t>();
+  if (uv_shutdown(request.get(), &state.stream, &on_shutdown) != 0) return;
+  request.release();  // on_shutdown's
+  state.loop->touch();
 }
 
 }  // namespace
@@ -147,7 +153,7 @@ std::size_t UvStream::queued_bytes() const {
 }
 
 void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
-  if (!state_->queued.empty()) return buffer.append(tail);
+  if (state_->queued != nullptr) return buffer.append(tail);
   if (buffer.empty() && tail.empty()) return;
   const ssize_t written = send_now(state_->handle, buffer.view(), tail);
   if (written > 0) {
@@ -162,7 +168,7 @@ void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
 }
 
 bool UvStream::send_file(FileSlice& file) {
-  if (!state_->queued.empty()) return true;
+  if (state_->queued != nullptr) return true;
   auto offset = static_cast<off_t>(file.offset());
   const ssize_t sent =
       sendfile(fd_of(state_->handle), file.fd(), &offset, std::min(file.size(), kFileBytesPerTurn));
@@ -182,14 +188,15 @@ bool UvStream::send_file(FileSlice& file) {
 
 // Precondition: nothing is queued. on_write follows.
 void UvStream::queue(std::string bytes) {
-  state_->queued = std::move(bytes);
-  const uv_buf_t block = to_block(state_->queued);
-  uv_write(&state_->write_request, &state_->stream, &block, 1, &on_write);
+  state_->queued = std::make_unique<State::QueuedWrite>();
+  state_->queued->bytes = std::move(bytes);
+  const uv_buf_t block = to_block(state_->queued->bytes);
+  uv_write(&state_->queued->request, &state_->stream, &block, 1, &on_write);
   loop_.touch();
 }
 
 void UvStream::shutdown() {
-  if (state_->queued.empty()) {
+  if (state_->queued == nullptr) {
     begin_shutdown(*state_);
   } else {
     state_->shutdown_wanted = true;
@@ -232,7 +239,7 @@ void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept
 
 void on_write(uv_write_t* request, int status) noexcept {
   UvStream::State& state = state_of(request->handle);
-  release(state.queued);
+  state.queued.reset();
   if (state.observer == nullptr) return;
   if (status < 0) {
     uv_read_stop(&state.stream);
@@ -243,7 +250,8 @@ void on_write(uv_write_t* request, int status) noexcept {
   state.observer->on_written();
 }
 
-void on_shutdown(uv_shutdown_t*, int) noexcept {}  // the peer's end or a deadline follows
+// The peer's end or a deadline follows.
+void on_shutdown(uv_shutdown_t* request, int) noexcept { delete request; }
 
 void on_closed(uv_handle_t* handle) noexcept { delete &state_of(handle); }
 
