@@ -1,6 +1,14 @@
-"""Django with the middleware that ``startproject`` writes, and one async view: ``GET /``."""
+"""Django with the middleware that ``startproject`` writes, and one async view: ``GET /``.
+
+Refuses a request that a server runs in the context of another one: Django keeps its threads, its
+database connections and the active language there, so such requests would share them, at half of
+the cost and with each other's state.
+"""
 
 from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
 
 import django
 from django.conf import settings
@@ -40,4 +48,14 @@ async def hello(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("", hello)]
-application = get_asgi_application()
+django_application = get_asgi_application()
+request_scope: ContextVar[dict[str, Any]] = ContextVar("request_scope")
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Serve Django, each request in a context of its own."""
+    if scope["type"] == "http":
+        if request_scope.get(None) is not None:
+            raise RuntimeError("this request runs in the context of another one")
+        request_scope.set(scope)
+    await django_application(scope, receive, send)

@@ -15,9 +15,14 @@ unchanged() {
 
 wheel_sources=(pyproject.toml CMakeLists.txt cmake server asgi_bridge python)
 
-# build_wheel VENV: what install_wheel installs, in VENV/wheel; touches nothing else, so VENV may be used meanwhile
+# build_wheel VENV: what install_wheel installs, in VENV/wheel; touches nothing else, so VENV may be used meanwhile.
+# With WHEEL set, that wheel takes the place of the one of this checkout.
 build_wheel() {
   local folder=$1/wheel
+  if [[ -n ${WHEEL:-} ]]; then
+    rm -rf "$folder" && mkdir "$folder" && cp $WHEEL "$folder/"  # unquoted: it may be a pattern
+    return
+  fi
   unchanged "$folder/.built" "${wheel_sources[@]}" && return
   echo "Building cppasgi"
   command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CMAKE_C_COMPILER_LAUNCHER=ccache
@@ -28,10 +33,12 @@ build_wheel() {
 # install_wheel VENV EXTRAS: builds the wheel and installs it with the extras, such as "[uvloop]"
 install_wheel() {
   local stamp=$1/.cppasgi-installed
-  unchanged "$stamp" "${wheel_sources[@]}" && return
+  [[ -z ${WHEEL:-} ]] && unchanged "$stamp" "${wheel_sources[@]}" && return
+  rm -f "$stamp"
   build_wheel "$1" || return
   "$1/bin/pip" install --quiet --force-reinstall --no-deps "$1"/wheel/*.whl || return
-  "$1/bin/pip" install --quiet "$(echo "$1"/wheel/*.whl)$2" && touch "$stamp"
+  "$1/bin/pip" install --quiet "$(echo "$1"/wheel/*.whl)$2" || return
+  [[ -n ${WHEEL:-} ]] || touch "$stamp"
 }
 
 # install_requirements VENV FILE...
