@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,9 +163,9 @@ class Running:
         """Return the resident memory of the process and its descendants, shared pages repeated."""
         return sum(int(stat[21]) for stat in self._tree().values()) * PAGE_BYTES
 
-    def wait_until_listening(self) -> None:
+    def wait_until_listening(self, within: float = START_SECONDS) -> None:
         """Return when the port accepts connections; raise ``NotStarted`` when it never does."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + within
         while time.monotonic() < deadline and self._process.poll() is None:
             with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
                 return
@@ -199,13 +199,18 @@ class Running:
 
 
 @contextmanager
-def start(server: Server, application: str, core: int | str) -> Iterator[Running]:
-    """Start ``application`` pinned to ``core`` on a free port, and stop it at the end."""
+def start(
+    server: Server, application: str, core: int | str, under: Sequence[str] = ()
+) -> Iterator[Running]:
+    """Start ``application`` pinned to ``core`` on a free port, and stop it at the end.
+
+    ``under`` is a command that runs the server's.
+    """
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        ["taskset", "-c", str(core), *server.command_line(application, port)],
+        ["taskset", "-c", str(core), *under, *server.command_line(application, port)],
         cwd=APPS,
         env={**os.environ, "PYTHONPATH": str(APPS)},
         stdin=subprocess.DEVNULL,
