@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,14 +21,17 @@ from pathlib import Path
 from main import (
     add_load_options,
     add_servers_option,
+    backends,
     check_load_options,
     machine_facts,
     named_servers,
+    named_workloads,
+    print_machine_facts,
     some_installed,
 )
 from report import markdown
 from servers import SERVERS, START_SECONDS, Server, WrongAnswer, start
-from workloads import WORKLOADS, Workload
+from workloads import Workload
 
 SLOWDOWN = 40
 """How much longer than by itself a server may take to start."""
@@ -69,6 +73,17 @@ def measure(server: Server, workload: Workload, options: argparse.Namespace) -> 
     return (long - short) / (counts[1] - counts[0])
 
 
+def cell(server: Server, workload: Workload, options: argparse.Namespace) -> str:
+    """Return the median over the rounds; a dash when the server answers wrongly."""
+    print(f"{workload.name}: {server.name}", file=sys.stderr)
+    try:
+        counts = [measure(server, workload, options) for _ in range(options.rounds)]
+    except WrongAnswer as error:
+        print(f"*** FAILED: {server.name}, {workload.name}: {error}", file=sys.stderr)
+        return "-"
+    return f"{statistics.median(counts):,.0f}"
+
+
 def main() -> int:
     """Count; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -83,26 +98,19 @@ def main() -> int:
     for tool in ("valgrind", "callgrind_control"):
         if shutil.which(tool) is None:
             parser.error(f"{tool} is missing: apt-get install valgrind")
-    names = options.workloads.split(",")
-    if unknown := [name for name in names if name not in WORKLOADS or not WORKLOADS[name].load]:
-        parser.error(f"no workload that loads a server: {', '.join(unknown)}")
+    workloads = named_workloads(parser, options.workloads.split(","))
+    if idle := [workload.name for workload in workloads if workload.load is None]:
+        parser.error(f"nothing loads the server in {', '.join(idle)}")
     servers = some_installed(named_servers(parser, options.servers.split(","), SERVERS))
     facts = machine_facts(servers)
-    rows = []
-    for name in names:
-        cells = []
-        for server in servers:
-            print(f"{name}: {server.name}", file=sys.stderr)
-            try:
-                cells.append(f"{measure(server, WORKLOADS[name], options):,.0f}")
-            except WrongAnswer as error:
-                print(f"*** FAILED: {server.name}, {name}: {error}", file=sys.stderr)
-                cells.append("-")
-        rows.append([WORKLOADS[name].title, *cells])
+    with backends(workloads, options.load_core) as measurable:
+        rows = [
+            [workload.title, *(cell(server, workload, options) for server in servers)]
+            for workload in measurable
+        ]
     print(markdown(["workload", *(server.name for server in servers)], rows, texts=1))
     print()
-    for fact, value in facts.items():
-        print(f"- {fact}: {value}")
+    print_machine_facts(facts)
     return 0
 
 

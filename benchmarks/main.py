@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -116,12 +116,17 @@ def parse_variant(parser: argparse.ArgumentParser, text: str) -> tuple[str, Serv
     return name, replace(own, name=name, command=f"{own.command} {flags}")
 
 
+def named_workloads(parser: argparse.ArgumentParser, names: Sequence[str]) -> list[Workload]:
+    """Return the workloads of these names; end with one line for a name that none has."""
+    if unknown := set(names) - set(WORKLOADS):
+        parser.error(f"unknown workload: {', '.join(sorted(unknown))}")
+    return [WORKLOADS[name] for name in names]
+
+
 def check_measuring_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """End with one line for what can't be measured; turn the names of workloads into workloads."""
     wanted = options.workloads.split(",") if options.workloads else list(WORKLOADS)
-    if unknown := set(wanted) - set(WORKLOADS):
-        parser.error(f"unknown workload: {', '.join(sorted(unknown))}")
-    options.workloads = [WORKLOADS[name] for name in wanted]
+    options.workloads = named_workloads(parser, wanted)
     if options.idle < 1:
         parser.error("--idle must be at least 1")
     check_load_options(parser, options)
@@ -178,6 +183,19 @@ def redis(core: int | str) -> Iterator[None]:
         process.wait()
 
 
+@contextmanager
+def backends(workloads: list[Workload], core: int | str) -> Iterator[list[Workload]]:
+    """Run what the workloads need beside a server; yield those that have it here."""
+    if all(workload.application != CHANNELS_REDIS for workload in workloads):
+        yield workloads
+    elif shutil.which("redis-server"):
+        with redis(core):
+            yield workloads
+    else:
+        print("*** SKIPPED: channels-redis: redis-server isn't installed", file=sys.stderr)
+        yield [each for each in workloads if each.application != CHANNELS_REDIS]
+
+
 def measure(
     servers: Sequence[Server], options: argparse.Namespace
 ) -> tuple[Results, dict[str, str]]:
@@ -185,7 +203,6 @@ def measure(
     facts = machine_facts(servers)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the servers inherit it
-    workloads: list[Workload] = options.workloads
     plan = Plan(
         rounds=options.rounds,
         seconds=options.seconds,
@@ -193,20 +210,19 @@ def measure(
         load_core=options.load_core,
         idle_websockets=options.idle,
     )
-    with ExitStack() as stack:
-        if any(workload.application == CHANNELS_REDIS for workload in workloads):
-            if shutil.which("redis-server"):
-                stack.enter_context(redis(options.load_core))
-            else:
-                print("*** SKIPPED: channels-redis: redis-server isn't installed", file=sys.stderr)
-                workloads = [each for each in workloads if each.application != CHANNELS_REDIS]
+    with backends(options.workloads, options.load_core) as workloads:
         return run_rounds(servers, workloads, plan), facts
+
+
+def print_machine_facts(facts: dict[str, str]) -> None:
+    """Print what ``machine_facts`` returned, as a Markdown list."""
+    for key, value in facts.items():
+        print(f"- {key}: {value}")
 
 
 def print_facts(results: Results, facts: dict[str, str], options: argparse.Namespace) -> None:
     """Print what the numbers rest on, as a Markdown list; with ``--json`` write all of them."""
-    for key, value in facts.items():
-        print(f"- {key}: {value}")
+    print_machine_facts(facts)
     others = [sample.others_busy for sample in results.samples] or [0.0]
     middle, most = statistics.median(others), max(others)
     print(f"- other processes' use of a core meanwhile: median {middle:.0%}, at most {most:.0%}")

@@ -23,6 +23,7 @@ from main import (
     check_load_options,
     machine_facts,
     named_servers,
+    print_machine_facts,
     some_installed,
 )
 from measuring import in_turn
@@ -138,8 +139,7 @@ def main() -> int:
                 found.setdefault((name, burning, server), []).append(tail)
     print(table(found))
     print()
-    for fact, value in facts.items():
-        print(f"- {fact}: {value}")
+    print_machine_facts(facts)
     return 0 if found else 1
 
 

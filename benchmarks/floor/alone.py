@@ -7,7 +7,7 @@ virtual environment. Prints CPU microseconds per request.
 from __future__ import annotations
 
 import asyncio
-import importlib
+import pkgutil
 import sys
 import time
 from pathlib import Path
@@ -75,6 +75,4 @@ async def main(application: Any, seconds: float) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1] / "apps"))
-    module, _, attribute = sys.argv[1].partition(":")
-    served = getattr(importlib.import_module(module), attribute)
-    uvloop.run(main(served, float(sys.argv[2]) if sys.argv[2:] else 3.0))
+    uvloop.run(main(pkgutil.resolve_name(sys.argv[1]), float(sys.argv[2]) if sys.argv[2:] else 3.0))
