@@ -39,14 +39,6 @@ void disarm(const PythonRef& callback) {
   if (callback) reinterpret_cast<Callback*>(callback.get())->bridge = nullptr;
 }
 
-// Calls loop.<method>(first[, second]); null with an exception.
-PythonRef call_loop(const PythonRef& loop, PyObject* method, PyObject* first,
-                    PyObject* second = nullptr) {
-  const std::array<PyObject*, 3> arguments{loop.get(), first, second};
-  return PythonRef::steal(
-      PyObject_VectorcallMethod(method, arguments.data(), second == nullptr ? 2 : 3, nullptr));
-}
-
 }  // namespace
 
 int init_loop_bridge() {
@@ -81,15 +73,26 @@ PyObject* LoopBridge::make_callback(bool (LoopBridge::*function)()) {
   return reinterpret_cast<PyObject*>(callback);
 }
 
+// Calls loop.<method>(first[, second], context=context_); null with an exception.
+PythonRef LoopBridge::call_loop(PyObject* method, PyObject* first, PyObject* second) {
+  PyObject* last = second == nullptr ? context_.get() : second;
+  const std::array<PyObject*, 4> arguments{asyncio_loop_.get(), first, last, context_.get()};
+  return PythonRef::steal(PyObject_VectorcallMethod(
+      method, arguments.data(), second == nullptr ? 2 : 3, context_name_.get()));
+}
+
 bool LoopBridge::attach() {
   loop_.set_on_touched([this] {
     if (!ticking_) soon();
   });
   tick_ = PythonRef::steal(make_callback(&LoopBridge::tick));
   soon_ = PythonRef::steal(make_callback(&LoopBridge::run_soon));
+  context_ = PythonRef::steal(PyContext_CopyCurrent());
+  context_name_ = PythonRef::steal(PyTuple_Pack(1, interned().context));
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
-  if (!tick_ || !soon_ || !fd) return false;
-  return static_cast<bool>(call_loop(asyncio_loop_, interned().add_reader, fd.get(), tick_.get()));
+  if (!tick_ || !soon_ || !context_ || !context_name_ || !fd) return false;
+  return static_cast<bool>(PythonRef::steal(PyObject_CallMethodObjArgs(
+      asyncio_loop_.get(), interned().add_reader, fd.get(), tick_.get(), nullptr)));
 }
 
 void LoopBridge::detach() {
@@ -100,10 +103,13 @@ void LoopBridge::detach() {
   loop_.set_on_touched({});
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
   // A loop that is closed already has forgotten the reader.
-  if (fd && !call_loop(asyncio_loop_, interned().remove_reader, fd.get())) PyErr_Clear();
+  if (fd && !PythonRef::steal(
+                PyObject_CallMethodOneArg(asyncio_loop_.get(), interned().remove_reader, fd.get())))
+    PyErr_Clear();
   if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
     PyErr_Clear();
   timer_.clear();
+  context_.clear();
   asyncio_loop_.clear();
 }
 
@@ -111,8 +117,7 @@ void LoopBridge::soon() {
   if (soon_asked_ || !asyncio_loop_) return;
   soon_asked_ = true;
   const ExceptionAside aside;  // of a batch that ends with one
-  if (!call_loop(asyncio_loop_, interned().call_soon, soon_.get()))
-    PyErr_WriteUnraisable(asyncio_loop_.get());
+  if (!call_loop(interned().call_soon, soon_.get())) PyErr_WriteUnraisable(asyncio_loop_.get());
 }
 
 bool LoopBridge::run_soon() {
@@ -148,8 +153,7 @@ void LoopBridge::arm_timer() {
     PyErr_Clear();
   const PythonRef delay =
       PythonRef::steal(PyFloat_FromDouble(static_cast<double>(timeout->count()) / 1000.0));
-  timer_ = delay ? call_loop(asyncio_loop_, interned().call_later, delay.get(), tick_.get())
-                 : PythonRef();
+  timer_ = delay ? call_loop(interned().call_later, delay.get(), tick_.get()) : PythonRef();
   if (!timer_) PyErr_WriteUnraisable(asyncio_loop_.get());
   timer_due_ = due;
 }

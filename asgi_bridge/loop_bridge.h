@@ -42,6 +42,7 @@ class LoopBridge {
   bool run_soon();
   void arm_timer();
   PyObject* make_callback(bool (LoopBridge::*function)());
+  PythonRef call_loop(PyObject* method, PyObject* first, PyObject* second = nullptr);
 
   net::EventLoop& loop_;
   PythonRef asyncio_loop_;
@@ -49,7 +50,11 @@ class LoopBridge {
   std::function<bool()> on_soon_;
   PythonRef tick_;
   PythonRef soon_;
-  PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer
+  // attach()'s: a tick may be asked for inside any request, and what it starts must not find that
+  // one's context variables.
+  PythonRef context_;
+  PythonRef context_name_;  // ("context",)
+  PythonRef timer_;         // asyncio's TimerHandle for the next libuv timer
   std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();
   bool soon_asked_ = false;
   bool ticking_ = false;

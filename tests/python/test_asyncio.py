@@ -297,6 +297,27 @@ def test_context_variables_are_each_requests_own(run: Any) -> None:
     run(main())
 
 
+def test_context_of_one_request_never_reaches_the_next(run: Any) -> None:
+    """Whatever asked for the batch in which a request starts: here another one's response."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        before = variable.get()
+        variable.set(scope["path"])
+        await asyncio.sleep(0.001)
+        await answer(send, before)
+
+    async def main() -> list[str]:
+        async with serving(app) as server:
+            client = await Client.open(server)
+            client.send("".join(f"GET /{n} HTTP/1.1\r\nHost: test\r\n\r\n" for n in range(5)))
+            found = [(await client.response())[1].decode() for _ in range(5)]
+            await client.close()
+            return found
+
+    assert run(main()) == ["unset"] * 5
+
+
 def test_time_limit_on_receive_loses_no_message(run: Any) -> None:
     async def app(scope: Scope, receive: Any, send: Any) -> None:
         await receive()
