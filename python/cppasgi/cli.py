@@ -9,6 +9,7 @@ once by a second SIGINT or SIGTERM.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import math
 import os
@@ -44,6 +45,12 @@ _EXIT_SECONDS = 2.0
 """What exit handlers and threads get after the server has stopped by itself."""
 _LEAST_EXIT_SECONDS = 0.1
 """The same after a stop that took all of its time."""
+_YOUNG_OBJECTS = 5_000
+"""How many containers more may be made than freed before Python collects its youngest.
+
+With its own 700 (2,000 from 3.13 on), that is a twentieth of what Channels does for a message: what
+an await holds is found alive again and again. Beyond 5,000 there is no more to gain.
+"""
 
 
 class CommandLineInterface:
@@ -130,6 +137,7 @@ class CommandLineInterface:
             worker = Worker.inherited(os.environ)
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options))
+            _collect_less_often()
             application = self.load_asgi_app(options.application)
             application = guarantee_single_callable(application)  # type: ignore[no-untyped-call]
             self._serve(cast(Application, application), endpoints, options, worker)
@@ -284,6 +292,13 @@ class CommandLineInterface:
 
 def _set_up_logging(options: argparse.Namespace) -> None:
     set_up_logging(options.verbosity, options.log_fmt, options.log_config)
+
+
+def _collect_less_often() -> None:
+    """Raises the collector's threshold; the application, loaded later, may set its own."""
+    young, *older = gc.get_threshold()
+    if 0 < young < _YOUNG_OBJECTS:  # 0 is off
+        gc.set_threshold(_YOUNG_OBJECTS, *older)
 
 
 def _fill_standard_descriptors() -> None:

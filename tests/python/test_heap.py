@@ -1,6 +1,8 @@
-"""The heap keeps freed memory, so that large messages don't cost page faults again and again."""
+"""Memory: freed blocks are kept for the next message, and garbage is collected less often."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from conftest import StartServer
@@ -29,3 +31,18 @@ def test_large_messages_take_their_pages_once(server: StartServer, trimming: boo
         each = (process.page_faults() - before) / ECHOES
     print(f"{each:.0f} page faults for each message")
     assert (each > PAGES / 2) == trimming
+
+
+def test_garbage_is_collected_less_often(server: StartServer) -> None:
+    assert server("apps.collector:app").get("/").text == "5000"
+
+
+def test_collector_of_the_application_is_left_alone(server: StartServer) -> None:
+    process = server("apps.collector:app", env={"COLLECTOR_THRESHOLD": "1234"})
+    assert process.get("/").text == "1234"
+
+
+def test_collector_that_is_off_stays_off(server: StartServer, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import gc; gc.set_threshold(0)\n")
+    process = server("apps.collector:app", env={"PYTHONPATH": str(tmp_path)})
+    assert process.get("/").text == "0"
