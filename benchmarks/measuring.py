@@ -189,7 +189,11 @@ class Run:
         self._failed: dict[tuple[str, str], str] = {}
 
     def measure(self, workload: Workload, fleet: Fleet) -> None:
-        """Measure a workload with every server in turn, round after round."""
+        """Measure a workload with every server in turn, round after round.
+
+        A framework's cost depends on where its objects and hashes fell, which stays for the life of
+        a process: every round of these rows has processes of its own.
+        """
         servers = [each for each in self._servers if workload.is_plain or not each.is_floor]
         print(f"{workload.name}: {', '.join(each.name for each in servers)}", file=sys.stderr)
         if workload.load is not None:
@@ -201,6 +205,9 @@ class Run:
                 if (server.name, workload.name) in self._failed:
                     continue
                 with self._noting(server, workload, fleet):
+                    if number and not workload.is_plain and workload.load is not None:
+                        fleet.stop(server)
+                        prepare(fleet.get(server), workload, self._plan)
                     self._samples.append(self._measure_once(server, workload, number, fleet))
 
     def _measure_once(
