@@ -1,4 +1,4 @@
-// Draining, aborting and destroying a server with work in progress, and running it in batches.
+// Draining, aborting and destroying a server with work in progress.
 #include <chrono>
 #include <memory>
 #include <string>
@@ -167,75 +167,4 @@ TEST_CASE("Server: destroyed, it drops its connections and tells their handlers"
   loop.run_pending();
   client.read_all();
   CHECK(client.error() != ETIMEDOUT);
-}
-
-TEST_CASE("Server: the batch hook is called when work was put off, once until finish_batch",
-          "[server][batch]") {
-  net::EventLoop loop;
-  TestApplication application;
-  Server server(loop, application, TestServer::bare_options());
-  int calls = 0;
-  server.set_batch_hook([&calls] { ++calls; });
-  const Address address = server.bind_tcp("127.0.0.1", 0);
-  server.start();
-  server.finish_batch();
-  CHECK(calls == 0);
-  SocketClient first(address);
-  SocketClient second(address);
-  first.send(kGet);
-  second.send(std::string(kGet) + std::string(kGet));
-  CHECK(run_until(loop, [&] { return application.http.size() == 2; }));
-  server.finish_batch();
-  CHECK(calls == 0);  // nothing to do so far
-
-  // Answered outside of a round of the loop, as a task of asyncio does.
-  application.http[0]->answer("one");
-  CHECK(calls == 1);
-  application.http[1]->answer("two");
-  CHECK(calls == 1);
-  server.finish_batch();
-  CHECK(first.read_until("one").ends_with("one"));
-  CHECK(second.read_until("two").ends_with("two"));
-  CHECK(application.http.size() == 3);  // the pipelined request was taken in the same batch
-  CHECK(calls == 1);
-  server.finish_batch();
-  CHECK(calls == 1);
-
-  application.http[2]->answer("three");
-  CHECK(calls == 2);
-  server.finish_batch();
-  CHECK(second.read_until("three").ends_with("three"));
-}
-
-TEST_CASE("Server: a request that came with its connection is served in the round that accepts it",
-          "[server][batch]") {
-  net::EventLoop loop;
-  TestApplication application;
-  application.on_http = [](HttpCall& call) { call.answer("at once"); };
-  Server server(loop, application, TestServer::bare_options());
-  const Address address = server.bind_tcp("127.0.0.1", 0);
-  server.start();
-  loop.run_pending();
-  SocketClient client(address);
-  client.send("GET / HTTP/1.0\r\n\r\n");
-  loop.run_ready();
-  server.finish_batch();
-  CHECK(server.connections() == 0);
-  CHECK(client.read_all().ends_with("at once"));
-}
-
-TEST_CASE("Server: responses of one batch leave at its end", "[server][batch]") {
-  net::EventLoop loop;
-  TestApplication application;
-  application.on_http = [](HttpCall& call) { call.answer("now"); };
-  Server server(loop, application, TestServer::bare_options());
-  const Address address = server.bind_tcp("127.0.0.1", 0);
-  server.start();
-  SocketClient client(address);
-  client.send(kGet);
-  CHECK(run_until(loop, [&] { return application.http.size() == 1; }));
-  char byte = 0;
-  CHECK(recv(client.fd(), &byte, 1, MSG_DONTWAIT) == -1);
-  server.finish_batch();
-  CHECK(client.read_until("now").ends_with("now"));
 }

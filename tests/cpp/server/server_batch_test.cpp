@@ -1,0 +1,91 @@
+// Running a server in batches, as the bridge does: what is put off until finish_batch().
+#include <sys/socket.h>
+
+#include <string>
+
+#include "net/net_fixture.h"
+#include "server/server.h"
+#include "server/test_server.h"
+#include "support/catch.h"
+
+using namespace cppasgi;
+using namespace cppasgi::test;
+
+namespace {
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+// A server that listens, and whose batches only the test ends.
+struct BatchServer {
+  BatchServer() { server.start(); }
+
+  net::EventLoop loop;
+  TestApplication application;
+  Server server{loop, application, TestServer::bare_options()};
+  Address address = server.bind_tcp("127.0.0.1", 0);
+};
+
+bool has_answer(const SocketClient& client) {
+  char byte = 0;
+  return recv(client.fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("Server: the batch hook is called when work was put off, once until finish_batch",
+          "[server][batch]") {
+  BatchServer test;
+  int calls = 0;
+  test.server.set_batch_hook([&calls] { ++calls; });
+  test.server.finish_batch();
+  CHECK(calls == 0);
+  SocketClient first(test.address);
+  SocketClient second(test.address);
+  first.send(kGet);
+  second.send(std::string(kGet) + std::string(kGet));
+  CHECK(run_until(test.loop, [&] { return test.application.http.size() == 2; }));
+  test.server.finish_batch();
+  CHECK(calls == 0);  // nothing to do so far
+
+  // Answered outside of a round of the loop, as a task of asyncio does.
+  test.application.http[0]->answer("one");
+  CHECK(calls == 1);
+  test.application.http[1]->answer("two");
+  CHECK(calls == 1);
+  test.server.finish_batch();
+  CHECK(first.read_until("one").ends_with("one"));
+  CHECK(second.read_until("two").ends_with("two"));
+  CHECK(test.application.http.size() == 3);  // the pipelined request was taken in the same batch
+  CHECK(calls == 1);
+  test.server.finish_batch();
+  CHECK(calls == 1);
+
+  test.application.http[2]->answer("three");
+  CHECK(calls == 2);
+  test.server.finish_batch();
+  CHECK(second.read_until("three").ends_with("three"));
+}
+
+TEST_CASE("Server: a request that came with its connection is served in the round that accepts it",
+          "[server][batch]") {
+  BatchServer test;
+  test.application.on_http = [](HttpCall& call) { call.answer("at once"); };
+  test.loop.run_pending();
+  SocketClient client(test.address);
+  client.send("GET / HTTP/1.0\r\n\r\n");
+  test.loop.run_ready();
+  test.server.finish_batch();
+  CHECK(test.server.connections() == 0);
+  CHECK(client.read_all().ends_with("at once"));
+}
+
+TEST_CASE("Server: responses of one batch leave at its end", "[server][batch]") {
+  BatchServer test;
+  test.application.on_http = [](HttpCall& call) { call.answer("now"); };
+  SocketClient client(test.address);
+  client.send(kGet);
+  CHECK(run_until(test.loop, [&] { return test.application.http.size() == 1; }));
+  CHECK(!has_answer(client));
+  test.server.finish_batch();
+  CHECK(client.read_until("now").ends_with("now"));
+}
