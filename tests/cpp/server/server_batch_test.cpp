@@ -1,7 +1,11 @@
 // Running a server in batches, as the bridge does: what is put off until finish_batch().
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <chrono>
+#include <deque>
 #include <string>
+#include <thread>
 
 #include "net/net_fixture.h"
 #include "server/server.h"
@@ -88,4 +92,29 @@ TEST_CASE("Server: responses of one batch leave at its end", "[server][batch]") 
   CHECK(!has_answer(client));
   test.server.finish_batch();
   CHECK(client.read_until("now").ends_with("now"));
+}
+
+TEST_CASE("Server: a response isn't held back for longer than others take", "[server][batch]") {
+  BatchServer test;
+  std::deque<SocketClient> clients;
+  const auto answered = [&] { return std::ranges::count_if(clients, has_answer); };
+  const auto ask = [&](std::size_t count) {
+    while (clients.size() < count) clients.emplace_back(test.address).send(kGet);
+    CHECK(run_until(test.loop, [&] { return test.application.http.size() == count; }));
+  };
+
+  SECTION("by number") {
+    ask(70);
+    for (const auto& call : test.application.http) call->answer("one of many");
+    CHECK(answered() > 0);
+  }
+
+  SECTION("by time") {
+    ask(3);
+    test.application.http[0]->answer("early");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    CHECK(answered() == 0);
+    test.application.http[1]->answer("late");
+    CHECK(answered() == 2);
+  }
 }
