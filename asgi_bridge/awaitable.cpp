@@ -229,10 +229,8 @@ PyObject* waiter_cancel(PyObject* self, PyObject* const* args, Py_ssize_t count,
     const PythonRef callback = PythonRef::steal(std::exchange(waiter->callback, nullptr));
     const PythonRef context = PythonRef::steal(std::exchange(waiter->context, nullptr));
     const std::array<PyObject*, 4> arguments{waiter->loop, callback.get(), self, context.get()};
-    const PythonRef names = PythonRef::steal(PyTuple_Pack(1, interned().context));
-    if (!names) return nullptr;
-    const PythonRef handle = PythonRef::steal(
-        PyObject_VectorcallMethod(interned().call_soon, arguments.data(), 3, names.get()));
+    const PythonRef handle = PythonRef::steal(PyObject_VectorcallMethod(
+        interned().call_soon, arguments.data(), 3, interned().context_names));
     if (!handle) return nullptr;
   }
   Py_RETURN_TRUE;

@@ -25,6 +25,7 @@ int init_interned() {
   CPPASGI_INTERNED_STRINGS(CPPASGI_MAKE)
 #undef CPPASGI_MAKE
   if ((objects.empty_bytes = PyBytes_FromStringAndSize("", 0)) == nullptr) return -1;
+  if ((objects.context_names = PyTuple_Pack(1, objects.context)) == nullptr) return -1;
   if ((objects.cancelled_error = attribute_of("asyncio", "CancelledError")) == nullptr) return -1;
   if ((objects.task_type = attribute_of("asyncio", "Task")) == nullptr) return -1;
   objects.client_disconnected = PyErr_NewExceptionWithDoc(

@@ -84,6 +84,7 @@ struct Interned {
   CPPASGI_INTERNED_STRINGS(CPPASGI_DECLARE)
 #undef CPPASGI_DECLARE
   PyObject* empty_bytes;
+  PyObject* context_names;        // ("context",): the keyword that call_soon() takes
   PyObject* cancelled_error;      // asyncio.CancelledError
   PyObject* task_type;            // asyncio.Task
   PyObject* client_disconnected;  // cppasgi.ClientDisconnected

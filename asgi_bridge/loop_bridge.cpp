@@ -78,7 +78,7 @@ PythonRef LoopBridge::call_loop(PyObject* method, PyObject* first, PyObject* sec
   PyObject* last = second == nullptr ? context_.get() : second;
   const std::array<PyObject*, 4> arguments{asyncio_loop_.get(), first, last, context_.get()};
   return PythonRef::steal(PyObject_VectorcallMethod(
-      method, arguments.data(), second == nullptr ? 2 : 3, context_name_.get()));
+      method, arguments.data(), second == nullptr ? 2 : 3, interned().context_names));
 }
 
 bool LoopBridge::attach() {
@@ -88,9 +88,8 @@ bool LoopBridge::attach() {
   tick_ = PythonRef::steal(make_callback(&LoopBridge::tick));
   soon_ = PythonRef::steal(make_callback(&LoopBridge::run_soon));
   context_ = PythonRef::steal(PyContext_CopyCurrent());
-  context_name_ = PythonRef::steal(PyTuple_Pack(1, interned().context));
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
-  if (!tick_ || !soon_ || !context_ || !context_name_ || !fd) return false;
+  if (!tick_ || !soon_ || !context_ || !fd) return false;
   return static_cast<bool>(PythonRef::steal(PyObject_CallMethodObjArgs(
       asyncio_loop_.get(), interned().add_reader, fd.get(), tick_.get(), nullptr)));
 }

@@ -53,8 +53,7 @@ class LoopBridge {
   // attach()'s: a tick may be asked for inside any request, and what it starts must not find that
   // one's context variables.
   PythonRef context_;
-  PythonRef context_name_;  // ("context",)
-  PythonRef timer_;         // asyncio's TimerHandle for the next libuv timer
+  PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer
   std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();
   bool soon_asked_ = false;
   bool ticking_ = false;
