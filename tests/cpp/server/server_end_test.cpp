@@ -5,7 +5,6 @@
 #include <thread>
 #include <vector>
 
-#include "net/net_fixture.h"
 #include "server/server.h"
 #include "server/test_server.h"
 #include "support/catch.h"
