@@ -1,5 +1,5 @@
-# Sourced by the commands here and by scripts/pgo-wheel, from the root of the checkout: sets $venv, the peers' virtual environment for $PYTHON, and
-# brings it and the load generator up to date.
+# Sourced by the commands here and by scripts/pgo-wheel, from the root of the checkout: sets $venv, the peers' virtual
+# environment for $PYTHON, and brings it and the load generator up to date.
 source scripts/lib/venv.sh
 
 prepare() {

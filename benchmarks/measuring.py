@@ -196,7 +196,7 @@ class Run:
         """
         servers = [each for each in self._servers if workload.is_plain or not each.is_floor]
         print(f"{workload.name}: {', '.join(each.name for each in servers)}", file=sys.stderr)
-        if workload.load is not None:
+        if workload.is_plain:
             for server in servers:
                 with self._noting(server, workload, fleet):
                     prepare(fleet.get(server), workload, self._plan)
@@ -205,15 +205,15 @@ class Run:
                 if (server.name, workload.name) in self._failed:
                     continue
                 with self._noting(server, workload, fleet):
-                    if number and not workload.is_plain and workload.load is not None:
-                        fleet.stop(server)
-                        prepare(fleet.get(server), workload, self._plan)
                     self._samples.append(self._measure_once(server, workload, number, fleet))
 
     def _measure_once(
         self, server: Server, workload: Workload, number: int, fleet: Fleet
     ) -> Sample:
         if workload.load is not None:
+            if not workload.is_plain:
+                fleet.stop(server)
+                prepare(fleet.get(server), workload, self._plan)
             return measure_cpu(fleet.get(server), workload, number, self._plan)
         take = measure_memory if workload.unit == "KiB" else measure_start
         return take(server, workload, number, self._plan)
