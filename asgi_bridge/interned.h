@@ -67,6 +67,18 @@ namespace cppasgi::bridge {
   X(create_future, "create_future")               \
   X(set_result, "set_result")                     \
   X(call_soon, "call_soon")                       \
+  X(call_soon_threadsafe, "call_soon_threadsafe") \
+  X(callback_failed, "_callback_failed")          \
+  X(handle_cancelled, "_cancelled")               \
+  X(callback, "_callback")                        \
+  X(arguments, "_args")                           \
+  X(handle_context, "_context")                   \
+  X(internal_remove_reader, "_remove_reader")     \
+  X(internal_remove_writer, "_remove_writer")     \
+  X(run_once, "_run_once")                        \
+  X(scheduled, "_scheduled")                      \
+  X(when, "_when")                                \
+  X(write_to_self, "_write_to_self")              \
   X(call_later, "call_later")                     \
   X(add_reader, "add_reader")                     \
   X(remove_reader, "remove_reader")               \

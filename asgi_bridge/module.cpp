@@ -19,6 +19,7 @@
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_bridge.h"
+#include "asgi_bridge/loop_core.h"
 #include "asgi_bridge/message.h"
 #include "server/base/heap.h"
 #include "server/metrics.h"
@@ -242,6 +243,9 @@ void cppasgi::bridge::define_module(py::module_& module) {
   py::register_exception_translator(&raise_os_error);
   module.attr("__version__") = CPPASGI_VERSION;
   module.attr("ClientDisconnected") = py::handle(interned().client_disconnected);
+  PyObject* loop_core = init_loop_core();
+  if (loop_core == nullptr) throw py::error_already_set();
+  module.attr("LoopCore") = py::handle(loop_core);
   module.def("keep_freed_memory", &cppasgi::keep_freed_memory);
   define_process(module);
   define_options(module);

@@ -34,6 +34,6 @@ prepare() {
 # compare_servers PROGRAM ARGUMENT...: runs it where the peers and this checkout are installed
 compare_servers() {
   prepare
-  install_wheel "$venv" "[uvloop,metrics]" >&2
+  install_wheel "$venv" "[metrics]" >&2
   exec "$venv/bin/python" "$@"
 }

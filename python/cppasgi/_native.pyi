@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from selectors import SelectorKey
 from typing import Any, Literal
 
 _Application = Callable[..., Awaitable[None]]
@@ -185,3 +186,13 @@ class Server:
     @property
     def running_applications(self) -> int:
         """Application calls that have not returned."""
+
+class LoopCore:
+    """What `cppasgi.native_loop.NativeLoop` has in C++ (asgi_bridge/loop_core.h).
+
+    Replaces `call_soon`, `call_soon_threadsafe`, `time` and `_run_once` of
+    `asyncio.SelectorEventLoop`, with the same signatures.
+    """
+
+    def _watch(self, epoll_fd: int, keys: dict[int, SelectorKey]) -> None:
+        """Says what the loop's `selectors.EpollSelector` waits for; once, before the first turn."""

@@ -19,14 +19,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
-from asgiref.compatibility import guarantee_single_callable
-
 from cppasgi._native import end_process_in, keep_freed_memory
 from cppasgi.access import open_access_log, reopen_access_log
 from cppasgi.configuration import ConfigurationError, configured
 from cppasgi.endpoints import EndpointError, ListenError, endpoint_descriptions
 from cppasgi.lifespan import Application, LifespanError
-from cppasgi.loader import ApplicationLoadError, load_application
+from cppasgi.loader import ApplicationLoadError, load_application, single_callable
 from cppasgi.log_setup import LogConfigError, reopen_log_files, set_up_logging
 from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
@@ -138,8 +136,7 @@ class CommandLineInterface:
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options))
             _collect_less_often()
-            application = self.load_asgi_app(options.application)
-            application = guarantee_single_callable(application)  # type: ignore[no-untyped-call]
+            application = single_callable(self.load_asgi_app(options.application))
             self._serve(cast(Application, application), endpoints, options, worker)
         except ApplicationLoadError as error:
             _fail(str(error), EXIT_FAILURE)

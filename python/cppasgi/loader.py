@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import traceback
+from typing import Any
 
 logger = logging.getLogger("cppasgi.cli")
 
@@ -41,6 +43,20 @@ def load_application(path: str) -> object:
             f'"{path}" is no ASGI application: a {type(target).__name__} is not callable'
         )
     return target
+
+
+def single_callable(application: Any) -> object:
+    """Makes an ASGI 3 application of one that may be ASGI 2, by asgiref's rules."""
+    if (
+        not (inspect.isclass(application) or hasattr(application, "_asgi_double_callable"))
+        and callable(application)
+        and any(map(inspect.iscoroutinefunction, (application, application.__call__)))
+    ):
+        return application  # what the rules say, without a start's time for importing asgiref
+    from asgiref.compatibility import guarantee_single_callable
+
+    single: object = guarantee_single_callable(application)  # type: ignore[no-untyped-call]
+    return single
 
 
 def _describe(target: object) -> str:

@@ -9,15 +9,20 @@ import sys
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-LoopName: TypeAlias = Literal["auto", "asyncio", "uvloop"]
+from cppasgi.native_loop import NativeLoop
+
+LoopName: TypeAlias = Literal["auto", "native", "asyncio", "uvloop"]
+
+_NATIVE_BEFORE = (3, 14)
+"""Pythons that `NativeLoop` isn't tested with, whose insides it may not fit."""
 
 
 def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
     """Chooses the kind of event loop.
 
-    ``auto`` is uvloop where it is importable (asyncio's own sockets, such as those of a Redis
-    client, are several times faster on it), else the loop of the current policy. ``asyncio`` is
-    the standard selector loop whatever the policy says.
+    ``native`` is `NativeLoop`, ``asyncio`` the standard selector loop whatever the policy says.
+    ``auto`` is the native one with the versions of Python that it is tested with; with later ones
+    uvloop where it is importable, else the loop of the current policy.
 
     Raises:
         ImportError: uvloop is demanded and not importable.
@@ -25,8 +30,10 @@ def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
     """
     if name == "asyncio":
         return asyncio.SelectorEventLoop
+    if name == "native" or (name == "auto" and sys.version_info < _NATIVE_BEFORE):
+        return NativeLoop
     if name not in ("auto", "uvloop"):
-        raise ValueError(f'loop must be "auto", "asyncio" or "uvloop", not {name!r}')
+        raise ValueError(f'loop must be "auto", "native", "asyncio" or "uvloop", not {name!r}')
     try:
         import uvloop
     except ImportError as error:

@@ -154,9 +154,9 @@ class OptionParser(argparse.ArgumentParser):
         self._serve(
             group,
             "--loop",
-            choices=("auto", "asyncio", "uvloop"),
+            choices=("auto", "native", "asyncio", "uvloop"),
             default="auto",
-            help="event loop; auto is uvloop if it is installed",
+            help="event loop; auto is native, cppasgi's own",
         )
         self._serve(
             group,
@@ -178,7 +178,7 @@ class OptionParser(argparse.ArgumentParser):
             group,
             "--forwarded-allow-ips",
             type=proxies,
-            default="127.0.0.0/8,::1,unix",
+            default=["127.0.0.0/8", "::1", "unix"],
             metavar="LIST",
             help="the trusted peers: addresses, networks, unix for Unix sockets, * for everybody",
         )

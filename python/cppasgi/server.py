@@ -133,7 +133,7 @@ class Server:
             access_log_format: ``daphne``, ``combined``, ``json`` or a line with gunicorn's atoms,
                 see docs/configuration.md.
             lifespan: ``auto``, ``on`` or ``off``, see `cppasgi.lifespan.Lifespan`.
-            loop: event loop that `run()` makes: ``auto``, ``asyncio`` or ``uvloop``.
+            loop: event loop that `run()` makes: ``auto``, ``native``, ``asyncio`` or ``uvloop``.
             http_timeout: seconds the application has to start its response once the request is
                 here, then it is answered with 503; 0 is no limit, here and below.
             timeout_request_header: seconds for a request's head, then 408.

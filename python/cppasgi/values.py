@@ -6,7 +6,6 @@ Each raises `argparse.ArgumentTypeError` with a text that says what is wrong.
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import logging
 import math
 import os
@@ -47,6 +46,8 @@ def proxies(text: str) -> list[str]:
 def _proxy(entry: str) -> str:
     if entry in ("*", "unix"):
         return entry
+    import ipaddress  # which few starts need
+
     try:
         if "%" in entry:
             raise ValueError("addresses of one link can't be told apart")

@@ -30,14 +30,14 @@ build_wheel() {
   "$1/bin/pip" wheel --quiet --no-deps --wheel-dir "$folder" . && touch "$folder/.built"
 }
 
-# install_wheel VENV EXTRAS: builds the wheel and installs it with the extras, such as "[uvloop]"
+# install_wheel VENV [EXTRAS]: builds the wheel and installs it, with extras such as "[metrics]"
 install_wheel() {
   local stamp=$1/.cppasgi-installed
   [[ -z ${WHEEL:-} ]] && unchanged "$stamp" "${wheel_sources[@]}" && return
   rm -f "$stamp"
   build_wheel "$1" || return
   "$1/bin/pip" install --quiet --force-reinstall --no-deps "$1"/wheel/*.whl || return
-  "$1/bin/pip" install --quiet "$(echo "$1"/wheel/*.whl)$2" || return
+  "$1/bin/pip" install --quiet "$(echo "$1"/wheel/*.whl)${2:-}" || return
   [[ -n ${WHEEL:-} ]] || touch "$stamp"
 }
 

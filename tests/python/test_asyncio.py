@@ -17,17 +17,18 @@ from wire import CLOSE, TEXT, close_payload, frame
 
 cppasgi = pytest.importorskip("cppasgi", reason="cppasgi is not installed in this environment")
 
+from cppasgi.loops import loop_factory  # noqa: E402
+
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=["asyncio", "native", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Any], Any]]:
-    """Runs a coroutine on a new loop of either kind, as a program with its own loop does."""
+    """Runs a coroutine on a new loop of each kind, as a program with its own loop does."""
     if request.param == "uvloop":
-        loop = pytest.importorskip("uvloop").new_event_loop()
-    else:
-        loop = asyncio.SelectorEventLoop()
+        pytest.importorskip("uvloop")
+    loop = loop_factory(request.param)()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield lambda coroutine: loop.run_until_complete(asyncio.wait_for(coroutine, 30))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ from conftest import StartServer
 from server_process import HERE
 from waiting import wait_until
 from wire import Wire
+
+from cppasgi.loops import loop_factory
+from cppasgi.native_loop import NativeLoop
 
 
 @pytest.fixture
@@ -185,13 +190,13 @@ def test_server_name(server: StartServer) -> None:
     assert server("apps.probe:app").get("/").headers["server"] == "cppasgi"
 
 
-@pytest.mark.parametrize("name", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("name", ["asyncio", "native", "uvloop"])
 def test_loop(server: StartServer, name: str) -> None:
     if name == "uvloop":
         pytest.importorskip("uvloop")
     process = server("apps.simple:loop_name", "--loop", name)
     text = process.get("/").text
-    assert text.startswith(f"{name}."), text
+    assert text.startswith("cppasgi.native_loop." if name == "native" else f"{name}."), text
     assert text.endswith("debug=False")
 
 
@@ -398,10 +403,20 @@ def test_missing_uvloop_is_one_line(refuse, tmp_path: Path, monkeypatch) -> None
     assert errors(lines) == ["cppasgi: The loop uvloop is not available: No module named uvloop"]
 
 
-def test_loop_auto_does_without_uvloop(server: StartServer, tmp_path: Path) -> None:
-    (tmp_path / "uvloop.py").write_text("raise ImportError('No module named uvloop')\n")
-    process = server("apps.simple:loop_name", env={"PYTHONPATH": str(tmp_path)})
-    assert process.get("/").text.startswith("asyncio.")
+def test_loop_auto_is_the_native_one(server: StartServer) -> None:
+    assert server("apps.simple:loop_name").get("/").text.startswith("cppasgi.native_loop.")
+
+
+def test_loop_auto_trusts_the_native_one_with_pythons_it_is_tested_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert loop_factory("auto") is asyncio.new_event_loop
+    uvloop = types.SimpleNamespace(new_event_loop=object())
+    monkeypatch.setitem(sys.modules, "uvloop", uvloop)
+    assert loop_factory("auto") is uvloop.new_event_loop
+    assert loop_factory("native") is NativeLoop
 
 
 def test_failure_is_said_even_if_the_application_silenced_logging(refuse) -> None:
@@ -454,7 +469,7 @@ def test_standard_output_may_be_closed(server_command: list[str], tmp_path: Path
 
 def test_a_start_does_not_import_what_only_some_flags_need(tmp_path: Path) -> None:
     code = (
-        "import asyncio, sys, asgiref.compatibility, uvloop\n"
+        "import asyncio, sys\n"
         "before = set(sys.modules)\n"
         "import cppasgi.cli\n"
         "cppasgi.cli.CommandLineInterface()._parse(['a:b'])\n"
@@ -466,4 +481,5 @@ def test_a_start_does_not_import_what_only_some_flags_need(tmp_path: Path) -> No
     imported = set(result.stdout.split())
     assert "argparse" in imported
     assert imported.isdisjoint({"email", "http", "json", "logging.config", "pathlib", "tomllib"})
+    assert imported.isdisjoint({"asgiref", "ipaddress", "uvloop"})
     assert imported.isdisjoint({"cppasgi.migrate", "cppasgi.status", "cppasgi.supervisor"})

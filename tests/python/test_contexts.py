@@ -183,7 +183,7 @@ def test_asyncio_run_embeds_a_server() -> None:
     assert asyncio.run(get(app)) == "embedded"
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", ["asyncio", "native", "uvloop"])
 def test_debug_mode_from_the_environment(server: StartServer, loop: str) -> None:
     if loop == "uvloop":
         pytest.importorskip("uvloop")

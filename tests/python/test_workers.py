@@ -60,7 +60,7 @@ def test_every_worker_answers(two: ServerProcess) -> None:
     assert two.log().count("Listening on") == 1
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("loop", ["asyncio", "native", "uvloop"])
 def test_workers_share_a_unix_socket(server: StartServer, tmp_path: Path, loop: str) -> None:
     path = tmp_path / "server.sock"
     process = server(APP, "--workers", "2", "-u", str(path), "--loop", loop)

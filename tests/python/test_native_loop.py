@@ -1,0 +1,395 @@
+"""cppasgi's own event loop: asyncio's promises where its C++ takes over, and CPython's own tests.
+
+`test_asyncio.py`, `test_contexts.py` and others run the server on it beside the other loops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cppasgi import _native
+from cppasgi.native_loop import NativeLoop
+
+
+@pytest.fixture
+def loop() -> Iterator[NativeLoop]:
+    loop = NativeLoop()
+    yield loop
+    loop.close()
+
+
+def turn(loop: NativeLoop) -> None:
+    """Runs what is ready now, and nothing that it adds."""
+    loop.stop()
+    loop.run_forever()
+
+
+def test_callbacks_run_in_order_and_what_they_add_in_the_next_turn(loop: NativeLoop) -> None:
+    ran: list[object] = []
+
+    def first() -> None:
+        ran.append("first")
+        loop.call_soon(ran.append, "added")
+
+    loop.call_soon(first)
+    loop.call_soon(lambda *arguments: ran.append(arguments), 1, 2, 3)
+    turn(loop)
+    assert ran == ["first", (1, 2, 3)]
+    turn(loop)
+    assert ran[2:] == ["added"]
+
+
+def test_callbacks_run_in_the_given_context_or_a_copy(loop: NativeLoop) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
+    seen: list[str] = []
+
+    def see() -> None:
+        seen.append(variable.get())
+        variable.set("changed")
+
+    given = contextvars.copy_context()
+    given.run(variable.set, "given")
+    variable.set("current")
+    loop.call_soon(see, context=given)
+    loop.call_soon(see, context=None)
+    loop.call_soon(see)
+    turn(loop)
+    assert seen == ["given", "current", "current"]
+    assert (given[variable], variable.get()) == ("changed", "current")
+
+
+def test_a_context_that_is_entered_already_is_reported(
+    loop: NativeLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = contextvars.copy_context()
+    loop.call_soon(print, context=context)
+    context.run(turn, loop)
+    assert "cannot enter context" in caplog.text
+
+
+def test_a_cancelled_handle_does_nothing_and_forgets_its_call(loop: NativeLoop) -> None:
+    class Callback:
+        def __call__(self, *_: object) -> None:
+            raise AssertionError
+
+    callback, argument = Callback(), Callback()
+    references = [weakref.ref(callback), weakref.ref(argument)]
+    handle = loop.call_soon(callback, argument)
+    del callback, argument
+    assert not handle.cancelled()
+    handle.cancel()
+    handle.cancel()
+    assert handle.cancelled()
+    assert [reference() for reference in references] == [None, None]
+    assert repr(handle) == "<Handle cancelled>"
+    turn(loop)
+
+
+def test_a_callback_may_cancel_its_own_handle(loop: NativeLoop) -> None:
+    handles: list[asyncio.Handle] = []
+
+    def cancel(text: str) -> str:
+        handles[0].cancel()
+        return text * 2  # still there
+
+    handles.append(loop.call_soon(cancel, "argument"))
+    turn(loop)
+    assert handles[0].cancelled()
+
+
+def test_a_handle_tells_what_asyncio_s_tells(loop: NativeLoop) -> None:
+    context = contextvars.copy_context()
+    handle = loop.call_soon(len, "four", context=context)
+    assert handle.get_context() is context
+    assert weakref.ref(handle)() is handle
+    assert repr(handle) == "<Handle <built-in function len>>"
+    assert (handle._callback, handle._args) == (len, ("four",))
+    assert handle._source_traceback is None
+
+
+def test_an_exception_goes_to_the_exception_handler(loop: NativeLoop) -> None:
+    reports: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, report: reports.append(report))
+
+    def fails(text: str) -> None:
+        raise ValueError(text)
+
+    own = loop.call_soon(fails, "one")
+    timer = loop.call_later(0, fails, "two")
+    loop.call_soon(reports.append, {"next": True})
+    turn(loop)
+    turn(loop)
+    assert [report.get("handle") for report in reports] == [own, None, timer]
+    assert "fails('one')" in reports[0]["message"]
+    error = reports[0]["exception"]
+    assert str(error) == "one"
+    assert error.__traceback__.tb_frame.f_code is fails.__code__
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_what_ends_a_program_leaves_the_loop_and_the_rest_stays(
+    loop: NativeLoop, kind: type[BaseException]
+) -> None:
+    ran: list[int] = []
+
+    def ends() -> None:
+        raise kind
+
+    loop.call_soon(ends)
+    loop.call_soon(ran.append, 1)
+    with pytest.raises(kind):
+        loop.run_forever()
+    assert ran == []
+    turn(loop)
+    assert ran == [1]
+
+
+def test_calls_from_threads_wake_the_loop_and_none_is_lost(loop: NativeLoop) -> None:
+    calls, threads = 2_000, 8
+    ran: list[tuple[int, int]] = []
+
+    def call(number: int) -> None:
+        for i in range(calls):
+            loop.call_soon_threadsafe(add, number, i)
+            if i % 100 == 0:
+                time.sleep(0.001)  # so that the loop waits in between
+
+    def add(number: int, i: int) -> None:
+        ran.append((number, i))
+        if len(ran) == calls * threads:
+            loop.stop()
+
+    workers = [threading.Thread(target=call, args=(number,)) for number in range(threads)]
+    loop.call_later(30, loop.stop)
+    for worker in workers:
+        worker.start()
+    loop.run_forever()
+    for worker in workers:
+        worker.join()
+    assert len(ran) == calls * threads
+    for number in range(threads):
+        assert [i for n, i in ran if n == number] == list(range(calls))
+
+
+def test_a_call_from_a_thread_needs_no_time_out(loop: NativeLoop) -> None:
+    threading.Timer(0.2, loop.call_soon_threadsafe, (loop.stop,)).start()
+    begun = time.monotonic()
+    loop.run_forever()  # nothing else would wake it
+    assert 0.15 < time.monotonic() - begun < 5
+
+
+def test_a_call_from_a_thread_wakes_the_debug_mode_too(loop: NativeLoop) -> None:
+    threading.Timer(0.2, loop.call_soon_threadsafe, (loop.stop,)).start()
+    loop.set_debug(True)
+    loop.run_forever()
+
+
+def test_a_turn_into_the_debug_mode_and_back(loop: NativeLoop) -> None:
+    async def main() -> str:
+        for debug in (True, False, True):
+            loop.set_debug(debug)
+            assert loop.get_debug() is debug
+            await asyncio.sleep(0.001)
+            await asyncio.to_thread(time.sleep, 0.001)
+        return "done"
+
+    assert loop.run_until_complete(main()) == "done"
+
+
+def test_the_debug_mode_refuses_calls_from_other_threads(loop: NativeLoop) -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="Non-thread-safe"):
+            await asyncio.to_thread(loop.call_soon, print)
+
+    loop.set_debug(True)
+    loop.run_until_complete(main())
+
+
+def test_timers_fire_in_order_and_not_early(loop: NativeLoop) -> None:
+    begun = loop.time()
+    fired: list[tuple[str, float]] = []
+
+    def fire(name: str) -> None:
+        fired.append((name, loop.time() - begun))
+
+    loop.call_later(0.03, fire, "late")
+    loop.call_later(0.01, fire, "early")
+    loop.call_at(begun + 0.02, fire, "middle")
+    cancelled = loop.call_later(0.005, fire, "cancelled")
+    cancelled.cancel()
+    loop.call_later(0.05, loop.stop)
+    loop.run_forever()
+    assert [name for name, _ in fired] == ["early", "middle", "late"]
+    assert all(when >= due for (_, when), due in zip(fired, (0.01, 0.02, 0.03), strict=True))
+    assert abs(loop.time() - time.monotonic()) < 1
+
+
+def test_cancelled_timers_do_not_pile_up(loop: NativeLoop) -> None:
+    kept = loop.call_later(1000, print)
+    for _ in range(10_000):
+        loop.call_later(2000, print).cancel()
+        turn(loop)
+    assert len(loop._scheduled) < 200
+    kept.cancel()
+    turn(loop)
+    assert loop._scheduled == []
+
+
+def test_a_removed_reader_is_not_called_in_the_same_turn(loop: NativeLoop) -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    called: list[int] = []
+
+    def read(number: int) -> None:
+        called.append(number)
+        for ours, _ in pairs:
+            loop.remove_reader(ours)
+
+    for number, (ours, theirs) in enumerate(pairs):
+        loop.add_reader(ours, read, number)
+        theirs.send(b"x")
+    turn(loop)
+    turn(loop)
+    assert len(called) == 1
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+def test_both_directions_of_a_descriptor(loop: NativeLoop) -> None:
+    ours, theirs = socket.socketpair()
+    called: list[str] = []
+    loop.add_writer(ours, called.append, "write")
+    turn(loop)
+    loop.add_reader(ours, called.append, "read")
+    theirs.send(b"x")
+    turn(loop)
+    assert called == ["write", "read", "write"]
+    loop.remove_writer(ours)
+    theirs.close()
+    turn(loop)
+    assert called[3:] == ["read"]
+    loop.remove_reader(ours)
+    ours.close()
+
+
+def test_a_python_signal_handler_runs_while_the_loop_waits(loop: NativeLoop) -> None:
+    def handler(*_: object) -> None:
+        loop.call_soon(loop.stop)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        threading.Timer(0.1, signal.pthread_kill, (threading.get_ident(), signal.SIGUSR1)).start()
+        loop.run_forever()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_keyboard_interrupt_ends_a_wait(loop: NativeLoop) -> None:
+    threading.Timer(0.1, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+
+
+def test_a_busy_loop_leaves_the_interpreter_to_threads(loop: NativeLoop) -> None:
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        for _ in range(20):
+            counted += sum(range(1000)) > 0
+            loop.call_soon_threadsafe(lambda: None)
+        loop.call_soon_threadsafe(loop.stop)
+
+    def spin() -> None:
+        loop.call_soon(spin)
+
+    spin()
+    threading.Thread(target=count).start()
+    loop.call_later(10, loop.stop)
+    loop.run_forever()
+    assert counted == 20
+
+
+def test_a_closed_loop_refuses_calls() -> None:
+    loop = NativeLoop()
+    loop.close()
+    for call in (loop.call_soon, loop.call_soon_threadsafe):
+        with pytest.raises(RuntimeError, match="Event loop is closed"):
+            call(print)
+
+
+def test_a_closed_loop_is_freed_with_its_descriptors() -> None:
+    def use() -> weakref.ref[NativeLoop]:
+        loop = NativeLoop()
+        loop.run_until_complete(asyncio.sleep(0))
+        handle = loop.call_soon(print)
+        loop.cycle = loop.call_soon(print, loop, handle)  # type: ignore[attr-defined]
+        loop.close()
+        return weakref.ref(loop)
+
+    use()
+    gc.collect()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    references = [use() for _ in range(5)]
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 5
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords"), [((), {}), ((print,), {"other": 1}), ((), {"context": None})]
+)
+def test_wrong_calls_raise(
+    loop: NativeLoop, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> None:
+    for call in (loop.call_soon, loop.call_soon_threadsafe):
+        with pytest.raises(TypeError):
+            call(*arguments, **keywords)
+
+
+def test_the_bare_core_cannot_crash() -> None:
+    core: Any = _native.LoopCore()
+    core.call_soon(print)
+    with pytest.raises(RuntimeError, match="no selector"):
+        core._run_once()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        core._watch(-1, {})
+    for name in ("_ready", "_scheduled"):
+        with pytest.raises(TypeError):
+            delattr(core, name)
+        with pytest.raises(TypeError):
+            setattr(core, name, None)
+    loop = NativeLoop()
+    with pytest.raises(RuntimeError):
+        loop._watch(0, {})
+    loop.close()
+
+
+def test_cpython_s_own_tests_of_event_loops_pass() -> None:
+    pytest.importorskip("test.test_asyncio.test_events", reason="Python came without its tests")
+    code = (
+        "import unittest\n"
+        "from test.test_asyncio import test_events, utils\n"
+        "from cppasgi.native_loop import NativeLoop\n"
+        "class Tests(test_events.UnixEventLoopTestsMixin, test_events.SubprocessTestsMixin,\n"
+        "            utils.TestCase):\n"
+        "    def create_event_loop(self): return NativeLoop()\n"
+        "unittest.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 0" not in done.stderr
