@@ -223,7 +223,7 @@ bool wait(PyObject* self, int timeout) {
     Py_END_ALLOW_THREADS;
     core->wakes = Wakes::NotNeeded;
   }
-  if (count == -EINTR) return PyErr_CheckSignals() == 0;
+  if (count == -EINTR) return true;  // signal handlers run in run_forever()'s Python code
   if (count < 0) {
     errno = -count;
     PyErr_SetFromErrno(PyExc_OSError);

@@ -99,16 +99,27 @@ def test_a_cancelled_handle_does_nothing_and_forgets_its_call(loop: NativeLoop) 
     turn(loop)
 
 
-def test_a_callback_may_cancel_its_own_handle(loop: NativeLoop) -> None:
+def test_what_runs_outlasts_the_cancelling_of_its_handle(loop: NativeLoop) -> None:
     handles: list[asyncio.Handle] = []
+    alive: list[bool] = []
 
-    def cancel(text: str) -> str:
-        handles[0].cancel()
-        return text * 2  # still there
+    class Items(list["Item"]):
+        pass
 
-    handles.append(loop.call_soon(cancel, "argument"))
+    class Item:
+        def __lt__(self, _: object) -> bool:
+            handles[0].cancel()
+            alive.append(reference() is not None)
+            return False
+
+    items = Items([Item(), Item()])
+    reference = weakref.ref(items)
+    handles.append(loop.call_soon(items.sort))  # whose code in C borrows the list
+    del items
     turn(loop)
+    assert alive == [True]
     assert handles[0].cancelled()
+    assert reference() is None
 
 
 def test_a_handle_tells_what_asyncio_s_tells(loop: NativeLoop) -> None:
@@ -249,6 +260,24 @@ def test_cancelled_timers_do_not_pile_up(loop: NativeLoop) -> None:
     assert loop._scheduled == []
 
 
+def test_dropping_cancelled_timers_misses_no_call_from_a_thread(loop: NativeLoop) -> None:
+    turn(loop)
+    for _ in range(200):
+        loop.call_later(2000, print).cancel()
+    threading.Timer(0.2, loop.call_soon_threadsafe, (loop.stop,)).start()
+    loop.run_forever()
+
+
+def test_a_cancelled_reader_is_removed(loop: NativeLoop) -> None:
+    ours, theirs = socket.socketpair()
+    loop._add_reader(ours, print).cancel()
+    theirs.send(b"x")
+    turn(loop)
+    assert not loop.remove_reader(ours)
+    ours.close()
+    theirs.close()
+
+
 def test_a_removed_reader_is_not_called_in_the_same_turn(loop: NativeLoop) -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     called: list[int] = []
@@ -341,12 +370,22 @@ def test_a_closed_loop_is_freed_with_its_descriptors() -> None:
         loop.close()
         return weakref.ref(loop)
 
+    def leave_open() -> weakref.ref[NativeLoop]:
+        loop = NativeLoop()
+        loop.call_later(1000, print, loop)
+        loop.call_soon(print, loop)
+        return weakref.ref(loop)
+
     use()
     gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     references = [use() for _ in range(5)]
     gc.collect()
     assert [reference() for reference in references] == [None] * 5
+    left = leave_open()
+    with pytest.warns(ResourceWarning):
+        gc.collect()
+    assert left() is None
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
