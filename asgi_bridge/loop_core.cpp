@@ -213,7 +213,7 @@ bool wait(PyObject* self, int timeout) {
   LoopCore* core = LoopCore::of(self);
   int count = 0;
   // While other threads work for the application, the interpreter is let go of only when there is
-  // really nothing to do: each time costs two switches of threads.
+  // nothing to do: each time may cost two switches of threads.
   if (timeout == 0 || core->called_from_thread) count = core->waiter->wait(0);
   if (count == 0 && timeout != 0) {
     core->called_from_thread = false;
@@ -301,7 +301,7 @@ PyObject* core_watch(PyObject* self, PyObject* arguments) noexcept {
 }
 
 PyObject* core_get_ready(PyObject* self, void*) noexcept {
-  return Py_NewRef(LoopCore::of(self)->ready);
+  return Py_XNewRef(LoopCore::of(self)->ready);
 }
 
 int core_set_ready(PyObject* self, PyObject* ready, void*) noexcept {
@@ -320,7 +320,7 @@ int core_set_ready(PyObject* self, PyObject* ready, void*) noexcept {
 }
 
 PyObject* core_get_scheduled(PyObject* self, void*) noexcept {
-  return Py_NewRef(LoopCore::of(self)->scheduled);
+  return Py_XNewRef(LoopCore::of(self)->scheduled);
 }
 
 int core_set_scheduled(PyObject* self, PyObject* scheduled, void*) noexcept {
@@ -367,6 +367,7 @@ int core_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 
 int core_clear(PyObject* self) noexcept {
   LoopCore* core = LoopCore::of(self);
+  core->closed = true;  // for whoever is freed later and still knows it
   Py_CLEAR(core->ready);
   Py_CLEAR(core->append);
   Py_CLEAR(core->popleft);

@@ -30,6 +30,8 @@ def daphne_tests(daphne_folder: Path) -> Path:
         download = ("download", "-q", "--no-deps", "--no-binary", "daphne", DAPHNE)
         run_pip(*download, "-d", daphne_folder)
         with tarfile.open(daphne_folder / "daphne-4.2.3.tar.gz") as archive:
+            # Pythons that have filters warn without one.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
             archive.extractall(daphne_folder)
     return tests
 
