@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from cppasgi import _native
@@ -296,6 +295,8 @@ class Server:
         loop = self._make_loop()
         loop.set_debug(self.verbosity >= 3)
         if self._thread_pool_size is not None:
+            from concurrent.futures import ThreadPoolExecutor  # which few starts need
+
             loop.set_default_executor(ThreadPoolExecutor(self._thread_pool_size, "asgi"))
         asyncio.set_event_loop(loop)
         self._runs_loop = True

@@ -481,5 +481,5 @@ def test_a_start_does_not_import_what_only_some_flags_need(tmp_path: Path) -> No
     imported = set(result.stdout.split())
     assert "argparse" in imported
     assert imported.isdisjoint({"email", "http", "json", "logging.config", "pathlib", "tomllib"})
-    assert imported.isdisjoint({"asgiref", "ipaddress", "uvloop"})
+    assert imported.isdisjoint({"asgiref", "concurrent.futures.thread", "ipaddress", "uvloop"})
     assert imported.isdisjoint({"cppasgi.migrate", "cppasgi.status", "cppasgi.supervisor"})
