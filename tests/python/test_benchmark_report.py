@@ -8,7 +8,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from loads import parse_wrk
 from measuring import Sample
-from report import best_rival, figure, missed, overview, ratios
+from report import best_rival, figure, missed, overview, quiet, quiet_share, ratios
 from servers import WrongAnswer
 from workloads import WORKLOADS
 
@@ -79,7 +79,16 @@ def test_an_aim_is_missed_when_the_median_is_above_it_or_nothing_was_measured() 
 
 def test_a_row_shows_each_median_and_a_dash_where_there_is_none() -> None:
     row = overview(samples(cppasgi=[8, 9, 10], weft=[10, 10, 10]), [ROW], ["cppasgi", "weft", "c"])
-    assert "| 9.00 | 10.0 | - | 0.90 (0.80 to 1.00) of weft | 0.85 |" in row.splitlines()[2]
+    assert "| 9.00 | 10.0 | - | 0.90 (0.80 to 1.00) of weft | - | 0.85 |" in row.splitlines()[2]
+
+
+def test_the_quiet_share_is_of_the_lower_quartiles_of_four_rounds_or_more() -> None:
+    # weft has the lower median, uvicorn the lower quartile; cppasgi's last round was disturbed.
+    measured = samples(cppasgi=[8, 8, 8, 99], weft=[10, 10, 10, 10], uvicorn=[9, 9, 20, 20])
+    assert quiet(measured, ROW.name, "cppasgi") == 8
+    assert quiet_share(measured, ROW.name) == "0.89 of uvicorn"
+    assert quiet_share(samples(cppasgi=[8, 8, 8], weft=[10, 10, 10]), ROW.name) == "-"
+    assert quiet_share(samples(cppasgi=[8, 8, 8, 8], c=[1, 1, 1, 1]), ROW.name) == "-"
 
 
 @pytest.mark.parametrize(("number", "text"), [(1.234, "1.23"), (12.34, "12.3"), (1234.5, "1,234")])
