@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextvars import Context
 from selectors import SelectorKey
 from typing import Any, Literal
 
+from typing_extensions import TypeVarTuple, Unpack, disjoint_base
+
+_Ts = TypeVarTuple("_Ts")
 _Application = Callable[..., Awaitable[None]]
 
 __version__: str
@@ -187,12 +191,31 @@ class Server:
     def running_applications(self) -> int:
         """Application calls that have not returned."""
 
+@disjoint_base
 class LoopCore:
     """What `cppasgi.native_loop.NativeLoop` has in C++ (asgi_bridge/loop_core.h).
 
-    Replaces `call_soon`, `call_soon_threadsafe`, `time` and `_run_once` of
-    `asyncio.SelectorEventLoop`, with the same signatures.
+    Comes before `asyncio.SelectorEventLoop`, whose methods these replace.
     """
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As asyncio's."""
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As asyncio's; costs no system call unless the loop waits."""
+
+    def time(self) -> float:
+        """As asyncio's: `time.monotonic()`."""
 
     def _watch(self, epoll_fd: int, keys: dict[int, SelectorKey]) -> None:
         """Says what the loop's `selectors.EpollSelector` waits for; once, before the first turn."""
