@@ -112,15 +112,10 @@ class Waiter {
     if (callback == nullptr) return true;
     const PythonRef function = PythonRef::steal(std::exchange(callback, nullptr));
     const PythonRef task_context = PythonRef::steal(std::exchange(context, nullptr));
-    if (PyContext_Enter(task_context.get()) != 0) return false;
     PyObject* argument = PyCFunction_Check(function.get()) ? finished : as_object();
-    const PythonRef result = PythonRef::steal(PyObject_CallOneArg(function.get(), argument));
-    if (!result) {
-      const ExceptionAside aside;
-      PyContext_Exit(task_context.get());
-      return false;
-    }
-    return PyContext_Exit(task_context.get()) == 0;
+    return static_cast<bool>(call_in_context(task_context.get(), [&] {
+      return PythonRef::steal(PyObject_CallOneArg(function.get(), argument));
+    }));
   }
 
   WaiterList* list;

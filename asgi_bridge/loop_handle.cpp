@@ -99,15 +99,14 @@ PyObject* handle_run(PyObject* self, PyObject*) noexcept {
 
 // The result of the callback, run in the handle's context; null with its exception.
 PythonRef call_own(Handle* handle) {
-  if (PyContext_Enter(handle->context) != 0) return {};
-  handle->running = true;
-  PythonRef result = PythonRef::steal(PyObject_Vectorcall(
-      handle->callback, handle->arguments,
-      static_cast<std::size_t>(Py_SIZE(handle)) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
-  handle->running = false;
-  const ExceptionAside aside;
-  if (PyContext_Exit(handle->context) != 0) return {};
-  return result;
+  return call_in_context(handle->context, [handle] {
+    handle->running = true;
+    PythonRef result = PythonRef::steal(PyObject_Vectorcall(
+        handle->callback, handle->arguments,
+        static_cast<std::size_t>(Py_SIZE(handle)) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+    handle->running = false;
+    return result;
+  });
 }
 
 // The same for one of asyncio's, which are those of watched descriptors and of timers.
@@ -115,11 +114,10 @@ PythonRef call_stock(PyObject* handle) {
   const PythonRef callback = PythonRef::steal(PyObject_GetAttr(handle, interned().callback));
   const PythonRef arguments = PythonRef::steal(PyObject_GetAttr(handle, interned().arguments));
   const PythonRef context = PythonRef::steal(PyObject_GetAttr(handle, interned().handle_context));
-  if (!callback || !arguments || !context || PyContext_Enter(context.get()) != 0) return {};
-  PythonRef result = PythonRef::steal(PyObject_CallObject(callback.get(), arguments.get()));
-  const ExceptionAside aside;
-  if (PyContext_Exit(context.get()) != 0) return {};
-  return result;
+  if (!callback || !arguments || !context) return {};
+  return call_in_context(context.get(), [&] {
+    return PythonRef::steal(PyObject_CallObject(callback.get(), arguments.get()));
+  });
 }
 
 // Hands the current exception to the loop's exception handler. False with one of that.

@@ -56,4 +56,14 @@ class ExceptionAside {
   PyObject* traceback_ = nullptr;
 };
 
+// What `call` returns (a PythonRef, null with an exception), run with `context` as the current one;
+// null with an exception too when that can't be entered.
+template <typename Call>
+PythonRef call_in_context(PyObject* context, Call&& call) {
+  if (PyContext_Enter(context) != 0) return {};
+  PythonRef result = call();
+  const ExceptionAside aside;
+  return PyContext_Exit(context) == 0 ? std::move(result) : PythonRef();
+}
+
 }  // namespace cppasgi::bridge
