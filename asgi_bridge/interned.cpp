@@ -28,6 +28,9 @@ int init_interned() {
   if ((objects.context_names = PyTuple_Pack(1, objects.context)) == nullptr) return -1;
   if ((objects.cancelled_error = attribute_of("asyncio", "CancelledError")) == nullptr) return -1;
   if ((objects.task_type = attribute_of("asyncio", "Task")) == nullptr) return -1;
+  if ((objects.base_event_loop = attribute_of("asyncio", "BaseEventLoop")) == nullptr) return -1;
+  if ((objects.deque_type = attribute_of("collections", "deque")) == nullptr) return -1;
+  if ((objects.heappop = attribute_of("heapq", "heappop")) == nullptr) return -1;
   objects.client_disconnected = PyErr_NewExceptionWithDoc(
       "cppasgi.ClientDisconnected",
       "Raised by ``send()`` once the client has left (ASGI HTTP 2.4, WebSocket 2.4).",

@@ -99,6 +99,9 @@ struct Interned {
   PyObject* context_names;        // ("context",): the keyword that call_soon() takes
   PyObject* cancelled_error;      // asyncio.CancelledError
   PyObject* task_type;            // asyncio.Task
+  PyObject* base_event_loop;      // asyncio.BaseEventLoop
+  PyObject* deque_type;           // collections.deque
+  PyObject* heappop;              // heapq.heappop
   PyObject* client_disconnected;  // cppasgi.ClientDisconnected
   PyObject* logger;               // logging.getLogger("cppasgi.server")
 };

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_handle.h"
@@ -54,11 +55,6 @@ struct LoopCore {
   static LoopCore* of(PyObject* object) { return reinterpret_cast<LoopCore*>(object); }
 };
 
-PyTypeObject* core_type = nullptr;
-PyObject* stock_loop = nullptr;  // asyncio.BaseEventLoop
-PyObject* deque_type = nullptr;
-PyObject* heappop = nullptr;
-
 double monotonic_seconds() {
   // The clock of time.monotonic().
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -69,18 +65,13 @@ double monotonic_seconds() {
 // asyncio's own method of that name.
 PyObject* call_stock(PyObject* name, PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                      PyObject* keywords) {
-  const PythonRef function = PythonRef::steal(PyObject_GetAttr(stock_loop, name));
-  const PythonRef positional = PythonRef::steal(PyTuple_New(count + 1));
-  const PythonRef named = keywords == nullptr ? PythonRef() : PythonRef::steal(PyDict_New());
-  if (!function || !positional || (keywords != nullptr && !named)) return nullptr;
-  PyTuple_SET_ITEM(positional.get(), 0, Py_NewRef(self));
-  for (Py_ssize_t i = 0; i < count; ++i)
-    PyTuple_SET_ITEM(positional.get(), i + 1, Py_NewRef(arguments[i]));
-  for (Py_ssize_t i = 0; keywords != nullptr && i < PyTuple_GET_SIZE(keywords); ++i) {
-    if (PyDict_SetItem(named.get(), PyTuple_GET_ITEM(keywords, i), arguments[count + i]) != 0)
-      return nullptr;
-  }
-  return PyObject_Call(function.get(), positional.get(), named.get());
+  const PythonRef function = PythonRef::steal(PyObject_GetAttr(interned().base_event_loop, name));
+  if (!function) return nullptr;
+  std::vector<PyObject*> all{self};
+  all.insert(all.end(), arguments,
+             arguments + count + (keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords)));
+  return PyObject_Vectorcall(function.get(), all.data(), static_cast<std::size_t>(count) + 1,
+                             keywords);
 }
 
 // Adds a handle for a call of call_soon(callback, *args, context=None). Null with an exception.
@@ -142,6 +133,13 @@ PyObject* core_time(PyObject*, PyObject*) noexcept {
 
 // --- timers ---
 
+// Takes the first timer out of the heap. Null with an exception.
+PythonRef pop_timer(LoopCore* core) {
+  PythonRef first = PythonRef::steal(PyObject_CallOneArg(interned().heappop, core->scheduled));
+  if (!first || PyObject_SetAttr(first.get(), interned().scheduled, Py_False) != 0) return {};
+  return first;
+}
+
 // When the first timer that isn't cancelled is due; infinity if there is none, NaN with an
 // exception. Drops the cancelled before it.
 double next_due(LoopCore* core) {
@@ -155,9 +153,7 @@ double next_due(LoopCore* core) {
       return PyErr_Occurred() != nullptr ? NAN : due;
     }
     --core->timer_cancelled_count;
-    if (!PythonRef::steal(PyObject_CallOneArg(heappop, core->scheduled)) ||
-        PyObject_SetAttr(first.get(), interned().scheduled, Py_False) != 0)
-      return NAN;
+    if (!pop_timer(core)) return NAN;
   }
   return HUGE_VAL;
 }
@@ -170,10 +166,8 @@ bool move_due_timers(LoopCore* core) {
     const double due = next_due(core);
     if (std::isnan(due)) return false;
     if (due >= end) return true;
-    const PythonRef first = PythonRef::steal(PyObject_CallOneArg(heappop, core->scheduled));
-    if (!first || PyObject_SetAttr(first.get(), interned().scheduled, Py_False) != 0 ||
-        !PythonRef::steal(PyObject_CallOneArg(core->append, first.get())))
-      return false;
+    const PythonRef first = pop_timer(core);
+    if (!first || !PythonRef::steal(PyObject_CallOneArg(core->append, first.get()))) return false;
   }
 }
 
@@ -306,7 +300,7 @@ PyObject* core_get_ready(PyObject* self, void*) noexcept {
 
 int core_set_ready(PyObject* self, PyObject* ready, void*) noexcept {
   LoopCore* core = LoopCore::of(self);
-  if (ready == nullptr || PyObject_IsInstance(ready, deque_type) != 1) {
+  if (ready == nullptr || PyObject_IsInstance(ready, interned().deque_type) != 1) {
     if (PyErr_Occurred() == nullptr) PyErr_SetString(PyExc_TypeError, "_ready is a deque");
     return -1;
   }
@@ -348,7 +342,7 @@ PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
   if (self == nullptr) return nullptr;
   LoopCore* core = LoopCore::of(self);
   core->scheduled = PyList_New(0);
-  const PythonRef ready = PythonRef::steal(PyObject_CallNoArgs(deque_type));
+  const PythonRef ready = PythonRef::steal(PyObject_CallNoArgs(interned().deque_type));
   if (core->scheduled == nullptr || !ready || core_set_ready(self, ready.get(), nullptr) != 0)
     Py_CLEAR(self);
   return self;
@@ -385,7 +379,7 @@ void core_dealloc(PyObject* self) noexcept {
 
 }  // namespace
 
-PyObject* init_loop_core() {
+PyObject* make_loop_core_type() {
   static PyMethodDef methods[] = {
       {"call_soon", as_method(&core_call_soon), METH_FASTCALL | METH_KEYWORDS, nullptr},
       {"call_soon_threadsafe", as_method(&core_call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
@@ -414,17 +408,7 @@ PyObject* init_loop_core() {
                                 {0, nullptr}};
   static PyType_Spec spec = {"cppasgi._native.LoopCore", sizeof(LoopCore), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
-  if (init_loop_handle() != 0) return nullptr;
-  const PythonRef asyncio = PythonRef::steal(PyImport_ImportModule("asyncio"));
-  const PythonRef heapq = PythonRef::steal(PyImport_ImportModule("heapq"));
-  const PythonRef collections = PythonRef::steal(PyImport_ImportModule("collections"));
-  if (!asyncio || !heapq || !collections) return nullptr;
-  stock_loop = PyObject_GetAttrString(asyncio.get(), "BaseEventLoop");
-  heappop = PyObject_GetAttrString(heapq.get(), "heappop");
-  deque_type = PyObject_GetAttrString(collections.get(), "deque");
-  if (stock_loop == nullptr || heappop == nullptr || deque_type == nullptr) return nullptr;
-  core_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  return reinterpret_cast<PyObject*>(core_type);
+  return PyType_FromSpec(&spec);
 }
 
 }  // namespace cppasgi::bridge

@@ -7,7 +7,8 @@
 
 namespace cppasgi::bridge {
 
-// Makes the type; null with a Python exception when it can't. Borrowed.
-PyObject* init_loop_core();
+// A new reference to the type; null with a Python exception. After init_interned() and
+// init_loop_handle().
+PyObject* make_loop_core_type();
 
 }  // namespace cppasgi::bridge

@@ -20,6 +20,7 @@
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/loop_core.h"
+#include "asgi_bridge/loop_handle.h"
 #include "asgi_bridge/message.h"
 #include "server/base/heap.h"
 #include "server/metrics.h"
@@ -237,15 +238,15 @@ void raise_os_error(std::exception_ptr thrown) {
 
 void cppasgi::bridge::define_module(py::module_& module) {
   if (init_interned() != 0 || init_messages() != 0 || init_awaitables() != 0 ||
-      init_cycles() != 0 || init_loop_bridge() != 0) {
+      init_cycles() != 0 || init_loop_bridge() != 0 || init_loop_handle() != 0) {
     throw py::error_already_set();
   }
   py::register_exception_translator(&raise_os_error);
   module.attr("__version__") = CPPASGI_VERSION;
   module.attr("ClientDisconnected") = py::handle(interned().client_disconnected);
-  PyObject* loop_core = init_loop_core();
-  if (loop_core == nullptr) throw py::error_already_set();
-  module.attr("LoopCore") = py::handle(loop_core);
+  const auto loop_core = py::reinterpret_steal<py::object>(make_loop_core_type());
+  if (!loop_core) throw py::error_already_set();
+  module.attr("LoopCore") = loop_core;
   module.def("keep_freed_memory", &cppasgi::keep_freed_memory);
   define_process(module);
   define_options(module);
