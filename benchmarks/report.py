@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from measuring import Sample
 from servers import SERVERS
@@ -28,12 +28,28 @@ def median(samples: Iterable[Sample], workload: str, server: str, field: str) ->
     return statistics.median(found.values()) if found else None
 
 
-def best_rival(samples: Sequence[Sample], workload: str) -> str | None:
-    """Return the other server whose median figure is lowest; None when there is none."""
+def quiet(
+    samples: Iterable[Sample], workload: str, server: str, field: str = "value"
+) -> float | None:
+    """Return the lower quartile over the rounds; None for fewer than four.
+
+    What else a machine does only adds to a figure, so the quarter of the rounds that it disturbed
+    least is nearest to what the server takes by itself.
+    """
+    found = list(values(samples, workload, server, field).values())
+    return statistics.quantiles(found, n=4)[0] if len(found) >= 4 else None
+
+
+def best_rival(
+    samples: Sequence[Sample],
+    workload: str,
+    statistic: Callable[[Sequence[Sample], str, str, str], float | None] = median,
+) -> str | None:
+    """Return the other server whose ``statistic`` is lowest; None when no other has one."""
     rivals = {
-        sample.server: median(samples, workload, sample.server, "value") or 0.0
-        for sample in samples
-        if sample.workload == workload and sample.server in RIVALS
+        name: found
+        for name in dict.fromkeys(sample.server for sample in samples)
+        if name in RIVALS and (found := statistic(samples, workload, name, "value")) is not None
     }
     return min(rivals, key=lambda name: rivals[name]) if rivals else None
 
@@ -45,25 +61,12 @@ def ratios(samples: Sequence[Sample], workload: str, server: str, base: str) -> 
     return [mine[number] / theirs[number] for number in mine if number in theirs]
 
 
-def quiet(samples: Iterable[Sample], workload: str, server: str) -> float | None:
-    """Return the lower quartile over the rounds; None for fewer than four.
-
-    What else a machine does only adds to a figure, so the quarter of the rounds that it disturbed
-    least is nearest to what the server takes by itself.
-    """
-    found = list(values(samples, workload, server, "value").values())
-    return statistics.quantiles(found, n=4)[0] if len(found) >= 4 else None
-
-
 def quiet_share(samples: Sequence[Sample], workload: str) -> str:
     """Format the lower quartile of cppasgi as a share of the lowest one of the others."""
     mine = quiet(samples, workload, OWN)
-    servers = {sample.server for sample in samples} & RIVALS
-    rivals = {name: found for name in servers if (found := quiet(samples, workload, name))}
-    if mine is None or not rivals:
-        return "-"
-    best = min(rivals, key=lambda name: rivals[name])
-    return f"{mine / rivals[best]:.2f} of {best}"
+    rival = best_rival(samples, workload, quiet)
+    theirs = quiet(samples, workload, rival) if rival else None
+    return f"{mine / theirs:.2f} of {rival}" if mine and theirs else "-"
 
 
 def spread(numbers: Sequence[float], digits: int) -> str:
