@@ -13,7 +13,7 @@
 #include <system_error>
 #include <thread>
 
-#include "tests/cpp/support/catch.h"
+#include "support/catch.h"
 
 using cppasgi::net::EpollWaiter;
 using namespace std::chrono_literals;
@@ -44,7 +44,7 @@ struct Epoll {
 
 }  // namespace
 
-TEST_CASE("a waiter tells what each descriptor is ready for") {
+TEST_CASE("EpollWaiter: a waiter tells what each descriptor is ready for", "[net][epoll]") {
   Epoll epoll;
   EpollWaiter waiter(epoll.fd);
   CHECK(waiter.wait(0) == 0);
@@ -58,7 +58,7 @@ TEST_CASE("a waiter tells what each descriptor is ready for") {
   CHECK(waiter.event(0).readable);
 }
 
-TEST_CASE("a hang-up is an event of both directions") {
+TEST_CASE("EpollWaiter: a hang-up is an event of both directions", "[net][epoll]") {
   Epoll epoll;
   EpollWaiter waiter(epoll.fd);
   epoll.watch(EPOLLIN);
@@ -68,7 +68,7 @@ TEST_CASE("a hang-up is an event of both directions") {
   CHECK(waiter.event(0).writable);
 }
 
-TEST_CASE("a wait ends at its time-out") {
+TEST_CASE("EpollWaiter: a wait ends at its time-out", "[net][epoll]") {
   Epoll epoll;
   EpollWaiter waiter(epoll.fd);
   const auto begun = std::chrono::steady_clock::now();
@@ -76,7 +76,8 @@ TEST_CASE("a wait ends at its time-out") {
   CHECK(std::chrono::steady_clock::now() - begun >= 19ms);
 }
 
-TEST_CASE("another thread ends a wait, or the next one, and each time anew") {
+TEST_CASE("EpollWaiter: another thread ends a wait, or the next one, and each time anew",
+          "[net][epoll]") {
   Epoll epoll;
   EpollWaiter waiter(epoll.fd);
   waiter.wake();
@@ -93,7 +94,7 @@ TEST_CASE("another thread ends a wait, or the next one, and each time anew") {
   }
 }
 
-TEST_CASE("a wake-up does not hide the events beside it") {
+TEST_CASE("EpollWaiter: a wake-up does not hide the events beside it", "[net][epoll]") {
   Epoll epoll;
   EpollWaiter waiter(epoll.fd);
   epoll.watch(EPOLLOUT);
@@ -102,7 +103,7 @@ TEST_CASE("a wake-up does not hide the events beside it") {
   CHECK(waiter.event(0).fd == epoll.ends[0]);
 }
 
-TEST_CASE("a signal ends a wait") {
+TEST_CASE("EpollWaiter: a signal ends a wait", "[net][epoll]") {
   struct sigaction action{};
   struct sigaction before{};
   action.sa_handler = [](int) {};
@@ -118,6 +119,6 @@ TEST_CASE("a signal ends a wait") {
   sigaction(SIGUSR1, &before, nullptr);
 }
 
-TEST_CASE("a descriptor that is none is refused") {
+TEST_CASE("EpollWaiter: a descriptor that is none is refused", "[net][epoll]") {
   CHECK_THROWS_AS(EpollWaiter(-1), std::system_error);
 }
