@@ -97,8 +97,9 @@ class Nginx:
         return Wire.open(("127.0.0.1", self.port))
 
     def requests(self) -> list[dict[str, str]]:
-        """The requests logged so far."""
-        lines = self._log.read_text(encoding="latin1").splitlines()
+        """The requests logged so far; not the one whose line nginx is just writing."""
+        text = self._log.read_text(encoding="latin1")
+        lines = text[: text.rfind("\n") + 1].splitlines()
         return [json.loads(line, strict=False) for line in lines]
 
     def requests_up_to(self, target: str) -> list[dict[str, str]]:
