@@ -52,8 +52,9 @@ class Stream {
   // queued, the file is left alone. False when it can't be read or is shorter than it was.
   virtual bool send_file(FileSlice& file) = 0;
 
-  // Half-closes after what is queued: the peer reads an end.
-  virtual void shutdown() = 0;
+  // As write(), for the last bytes: the peer reads an end behind them, in the same packet where
+  // they fit. Unless all of them have left, on_written follows, and the caller calls again.
+  virtual void end(OutputBuffer& buffer) = 0;
   // Makes the destructor send a reset instead of an orderly end, so that the peer sees that
   // something is missing.
   virtual void reset_on_close() = 0;

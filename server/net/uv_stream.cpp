@@ -37,7 +37,6 @@ struct UvStream::State {
   std::unique_ptr<QueuedWrite> queued;
   StreamObserver* observer = nullptr;  // null once the UvStream is gone
   EventLoop* loop = nullptr;
-  bool shutdown_wanted = false;
   std::size_t most_bytes = SIZE_MAX;  // of one read
   // Who stops reading mostly goes on in the same turn, which epoll need not hear of: only bytes
   // that are there in a later turn stop the handle itself.
@@ -54,7 +53,6 @@ constexpr std::uint64_t kQueuedFileBytes = 16 * 1024;
 void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buffer) noexcept;
 void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
 void on_write(uv_write_t* request, int status) noexcept;
-void on_shutdown(uv_shutdown_t* request, int status) noexcept;
 void on_closed(uv_handle_t* handle) noexcept;
 
 UvStream::State& state_of(void* handle) {
@@ -74,22 +72,16 @@ uv_os_fd_t fd_of(const uv_handle_t& handle) {
 }
 
 // As uv_try_write, by the calls that the kernel does the least for. -1 for any error.
-ssize_t send_now(const uv_handle_t& handle, std::string_view first, std::string_view second) {
-  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  if (second.empty()) return send(fd_of(handle), first.data(), first.size(), kFlags);
+ssize_t send_now(const uv_handle_t& handle, std::string_view first, std::string_view second,
+                 int flags) {
+  flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (second.empty()) return send(fd_of(handle), first.data(), first.size(), flags);
   std::array<iovec, 2> blocks{iovec{const_cast<char*>(first.data()), first.size()},
                               iovec{const_cast<char*>(second.data()), second.size()}};
   msghdr message{};
   message.msg_iov = blocks.data();
   message.msg_iovlen = blocks.size();
-  return sendmsg(fd_of(handle), &message, kFlags);
-}
-
-void begin_shutdown(UvStream::State& state) {
-  auto request = std::make_unique<uv_shutdown_t>();
-  if (uv_shutdown(request.get(), &state.stream, &on_shutdown) != 0) return;
-  request.release();  // on_shutdown's
-  state.loop->touch();
+  return sendmsg(fd_of(handle), &message, flags);
 }
 
 }  // namespace
@@ -153,9 +145,19 @@ std::size_t UvStream::queued_bytes() const {
 }
 
 void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
+  send_or_queue(buffer, tail, 0);
+}
+
+// Not by closing, which sends a reset instead of the bytes when the peer sent what nobody read.
+void UvStream::end(OutputBuffer& buffer) {
+  send_or_queue(buffer, {}, MSG_MORE);
+  if (buffer.empty() && state_->queued == nullptr) shutdown(fd_of(state_->handle), SHUT_WR);
+}
+
+void UvStream::send_or_queue(OutputBuffer& buffer, std::string_view tail, int flags) {
   if (state_->queued != nullptr) return buffer.append(tail);
   if (buffer.empty() && tail.empty()) return;
-  const ssize_t written = send_now(state_->handle, buffer.view(), tail);
+  const ssize_t written = send_now(state_->handle, buffer.view(), tail, flags);
   if (written > 0) {
     const std::size_t of_buffer = std::min(buffer.size(), static_cast<std::size_t>(written));
     buffer.consume(of_buffer);
@@ -193,14 +195,6 @@ void UvStream::queue(std::string bytes) {
   const uv_buf_t block = to_block(state_->queued->bytes);
   uv_write(&state_->queued->request, &state_->stream, &block, 1, &on_write);
   loop_.touch();
-}
-
-void UvStream::shutdown() {
-  if (state_->queued == nullptr) {
-    begin_shutdown(*state_);
-  } else {
-    state_->shutdown_wanted = true;
-  }
 }
 
 Address UvStream::peer() const { return address_of(state_->handle, Side::Peer); }
@@ -246,12 +240,8 @@ void on_write(uv_write_t* request, int status) noexcept {
     state.observer->on_error(to_error_code(status));
     return;
   }
-  if (state.shutdown_wanted) begin_shutdown(state);
   state.observer->on_written();
 }
-
-// The peer's end or a deadline follows.
-void on_shutdown(uv_shutdown_t* request, int) noexcept { delete request; }
 
 void on_closed(uv_handle_t* handle) noexcept { delete &state_of(handle); }
 

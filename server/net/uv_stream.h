@@ -35,7 +35,7 @@ class UvStream final : public Stream {
   void write(OutputBuffer& buffer, std::string_view tail) override;
   std::size_t queued_bytes() const override;
   bool send_file(FileSlice& file) override;
-  void shutdown() override;
+  void end(OutputBuffer& buffer) override;
   void reset_on_close() override { reset_ = true; }
   Address peer() const override;
   Address local() const override;
@@ -43,6 +43,7 @@ class UvStream final : public Stream {
   struct State;
 
  private:
+  void send_or_queue(OutputBuffer& buffer, std::string_view tail, int flags);
   void queue(std::string bytes);
 
   UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<const Address> local);

@@ -268,13 +268,22 @@ void Session::flush() {
 }
 
 void Session::write_out() {
-  write(http_.bytes_to_send());
-  if (websocket_ != nullptr && http_.bytes_to_send().empty()) write(websocket_->bytes_to_send());
+  OutputBuffer& http = http_.bytes_to_send();
+  if (websocket_ == nullptr) return write_or_end(http);
+  write(http);
+  if (http.empty()) write_or_end(websocket_->bytes_to_send());
 }
 
 void Session::write(OutputBuffer& buffer, std::string_view tail) {
   const std::size_t before = buffer.size() + tail.size();
   stream_->write(buffer, tail);
+  host_.metrics->sent_bytes.add(before - buffer.size());
+}
+
+void Session::write_or_end(OutputBuffer& buffer) {
+  if (phase_ != Phase::Closing) return write(buffer);
+  const std::size_t before = buffer.size();
+  stream_->end(buffer);
   host_.metrics->sent_bytes.add(before - buffer.size());
 }
 
@@ -363,12 +372,7 @@ void Session::finish_sending() {
                                          ? !request_complete_ || !waiting_input_.empty()
                                          : !websocket_->peer_has_closed();
   release(waiting_input_);
-  if (!client_may_still_send || client_ended_) {
-    enter(Phase::Over);
-    return;
-  }
-  enter(Phase::Lingering);
-  stream_->shutdown();
+  enter(client_may_still_send && !client_ended_ ? Phase::Lingering : Phase::Over);
 }
 
 bool Session::has_open_websocket() const {

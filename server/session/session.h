@@ -102,6 +102,7 @@ class Session final : private net::StreamObserver {
   void enter(Phase phase);
   void write_out();
   void write(OutputBuffer& buffer, std::string_view tail = {});
+  void write_or_end(OutputBuffer& buffer);
   Watermarks unsent_marks() const;
   void finish_exchange();
   void finish_sending();

@@ -127,12 +127,12 @@ TEST_CASE("EventLoop: everything destroyed before it is freed with it", "[net][l
   CHECK(run_until(loop, [&] { return streams.size() == 2; }));
   Timer timer(loop, [] {});
   timer.start(1h);
-  // A stream with a queued write, and one with a shutdown on its way.
+  // A stream with a queued write, and one that has ended.
   OutputBuffer buffer;
   buffer.append(std::string(50'000'000, 'x'));
   streams[0]->write(buffer);
   CHECK(streams[0]->queued_bytes() > 0);
-  streams[1]->shutdown();
+  streams[1]->end(buffer);
   streams.clear();
   listener.reset();
   CHECK(recorder.ends == 0);

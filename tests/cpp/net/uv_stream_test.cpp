@@ -1,10 +1,13 @@
 // Reading, writing and ending of streams on real sockets.
 #include "server/net/uv_stream.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -51,6 +54,13 @@ struct Pair {
 };
 
 const std::string kLarge(20'000'000, 'x');  // more than any socket buffer
+
+std::uint32_t packets_received(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  REQUIRE(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+  return info.tcpi_segs_in;
+}
 
 }  // namespace
 
@@ -185,11 +195,12 @@ TEST_CASE("UvStream: a write larger than the socket's buffer is queued, then on_
   CHECK(pair.client->read_bytes(4) == "tail");
 }
 
-TEST_CASE("UvStream: shutdown lets the peer read an end, and is still read", "[net][stream]") {
+TEST_CASE("UvStream: end lets the peer read the last bytes and an end, and is still read",
+          "[net][stream]") {
   Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  pair.write("last");
-  pair.stream->shutdown();
-  pair.loop.run_pending();
+  OutputBuffer buffer;
+  buffer.append("last");
+  pair.stream->end(buffer);
   CHECK(pair.client->read_all() == "last");
   CHECK(pair.client->ended());
   pair.client->send("answer");
@@ -198,13 +209,34 @@ TEST_CASE("UvStream: shutdown lets the peer read an end, and is still read", "[n
   CHECK(run_until(pair.loop, [&] { return pair.recorder.ends == 1; }));
 }
 
-TEST_CASE("UvStream: shutdown waits for what is queued", "[net][stream]") {
+TEST_CASE("UvStream: end sends the last bytes and the end in one packet", "[net][stream]") {
+  Pair pair(Kind::Tcp);
+  const std::uint32_t before = packets_received(pair.client->fd());
+  OutputBuffer buffer;
+  buffer.append("last");
+  pair.stream->end(buffer);
+  CHECK(pair.client->read_all() == "last");
+  CHECK(packets_received(pair.client->fd()) == before + 1);
+}
+
+TEST_CASE("UvStream: closed after end with input unread, the last bytes arrive", "[net][stream]") {
   Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  pair.write(kLarge);
-  pair.stream->shutdown();
+  pair.client->send("unread");
+  OutputBuffer buffer;
+  buffer.append("last");
+  pair.stream->end(buffer);
+  pair.stream.reset();
+  CHECK(pair.client->read_bytes(4) == "last");
+}
+
+TEST_CASE("UvStream: end waits for what is queued, and is called again", "[net][stream]") {
+  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  OutputBuffer buffer;
+  buffer.append(kLarge);
+  pair.stream->end(buffer);
   std::thread reading([&] { pair.client->read_all(); });
   CHECK(run_until(pair.loop, [&] { return pair.recorder.written == 1; }));
-  pair.loop.run_pending();
+  pair.stream->end(buffer);
   reading.join();
   CHECK(pair.client->ended());
   CHECK((pair.client->take() == kLarge));
@@ -232,10 +264,8 @@ TEST_CASE("UvStream: after reset_on_close the peer's connection is reset", "[net
   CHECK(pair.client->error() == ECONNRESET);
 }
 
-TEST_CASE("UvStream: reset_on_close of a Unix stream, or after shutdown, is an orderly end",
-          "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  if (pair.listener->address().family == Address::Family::Tcp) pair.stream->shutdown();
+TEST_CASE("UvStream: reset_on_close of a Unix stream is an orderly end", "[net][stream]") {
+  Pair pair(Kind::Unix);
   pair.stream->reset_on_close();
   pair.stream.reset();
   pair.loop.run_pending();

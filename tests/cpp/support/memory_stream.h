@@ -144,7 +144,10 @@ class MemoryStream final : public net::Stream {
     return true;
   }
 
-  void shutdown() override { wire_->shut_down = true; }
+  void end(OutputBuffer& buffer) override {
+    write(buffer);
+    if (buffer.empty() && wire_->queued.empty()) wire_->shut_down = true;
+  }
   void reset_on_close() override { wire_->reset = true; }
 
   Address peer() const override { return wire_->client; }
