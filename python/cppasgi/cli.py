@@ -292,7 +292,11 @@ def _set_up_logging(options: argparse.Namespace) -> None:
 
 
 def _collect_less_often() -> None:
-    """Raises the collector's threshold; the application, loaded later, may set its own."""
+    """Raises the collector's threshold; the application, loaded later, may set its own.
+
+    What is loaded so far has left no garbage: no collection needs to look at it again.
+    """
+    gc.freeze()
     young, *older = gc.get_threshold()
     if 0 < young < _YOUNG_OBJECTS:  # 0 is off
         gc.set_threshold(_YOUNG_OBJECTS, *older)

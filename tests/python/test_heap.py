@@ -37,6 +37,10 @@ def test_garbage_is_collected_less_often(server: StartServer) -> None:
     assert server("apps.collector:app").get("/").text == "5000"
 
 
+def test_what_the_server_loaded_is_not_collected_again(server: StartServer) -> None:
+    assert int(server("apps.collector:app").get("/frozen").text) > 10_000
+
+
 def test_collector_of_the_application_is_left_alone(server: StartServer) -> None:
     process = server("apps.collector:app", env={"COLLECTOR_THRESHOLD": "1234"})
     assert process.get("/").text == "1234"
