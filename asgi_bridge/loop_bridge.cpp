@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/loop_core.h"
 #include "asgi_bridge/python_types.h"
 
 namespace cppasgi::bridge {
@@ -90,8 +91,9 @@ bool LoopBridge::attach() {
   context_ = PythonRef::steal(PyContext_CopyCurrent());
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
   if (!tick_ || !soon_ || !context_ || !fd) return false;
-  return static_cast<bool>(PythonRef::steal(PyObject_CallMethodObjArgs(
-      asyncio_loop_.get(), interned().add_reader, fd.get(), tick_.get(), nullptr)));
+  return PythonRef::steal(PyObject_CallMethodObjArgs(asyncio_loop_.get(), interned().add_reader,
+                                                     fd.get(), tick_.get(), nullptr)) &&
+         set_guest(asyncio_loop_.get(), loop_.backend_fd(), tick_.get());
 }
 
 void LoopBridge::detach() {
@@ -100,6 +102,7 @@ void LoopBridge::detach() {
   disarm(tick_);
   disarm(soon_);
   loop_.set_on_touched({});
+  clear_guest(asyncio_loop_.get());
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
   // A loop that is closed already has forgotten the reader.
   if (fd && !PythonRef::steal(

@@ -45,6 +45,9 @@ struct LoopCore {
   Py_ssize_t timer_cancelled_count;
   PyObject* keys;            // descriptor: selectors.SelectorKey
   net::EpollWaiter* waiter;  // owned; null before _watch()
+  PyObject* guest;           // set_guest()'s handle; null without one
+  int guest_fd;
+  bool guest_ready;
   unsigned long thread;      // that runs the turns
   bool closed;
   bool stopping;
@@ -158,17 +161,17 @@ double next_due(LoopCore* core) {
   return HUGE_VAL;
 }
 
-// Makes the timers ready that are due. False with an exception.
-bool move_due_timers(LoopCore* core) {
-  if (PyList_GET_SIZE(core->scheduled) == 0) return true;
+// Makes the timers ready that are due, of which the first is so at `due`. False with an exception.
+bool move_due_timers(LoopCore* core, double due) {
+  if (std::isinf(due)) return true;
   const double end = monotonic_seconds() + kClockResolution;
-  for (;;) {
-    const double due = next_due(core);
-    if (std::isnan(due)) return false;
-    if (due >= end) return true;
+  while (due < end) {
     const PythonRef first = pop_timer(core);
     if (!first || !PythonRef::steal(PyObject_CallOneArg(core->append, first.get()))) return false;
+    due = next_due(core);
+    if (std::isnan(due)) return false;
   }
+  return true;
 }
 
 // --- waiting ---
@@ -187,6 +190,10 @@ bool add_watcher(PyObject* self, PyObject* handle, PyObject* fileobj, PyObject* 
 bool add_event(PyObject* self, const net::EpollWaiter::Event& event) {
   constexpr long kRead = 1, kWrite = 2;  // selectors.EVENT_READ, EVENT_WRITE
   LoopCore* core = LoopCore::of(self);
+  if (event.fd == core->guest_fd && core->guest != nullptr) {
+    core->guest_ready = true;
+    return true;
+  }
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(event.fd));
   if (!fd) return false;
   const PythonRef key = PythonRef::share(PyDict_GetItemWithError(core->keys, fd.get()));
@@ -229,11 +236,10 @@ bool wait(PyObject* self, int timeout) {
   return true;
 }
 
-// Milliseconds to wait for, -1 for ever; less than that with an exception.
-int timeout_of(LoopCore* core) {
+// Milliseconds to wait for, -1 for ever; less than that with an exception. `due` is the first
+// timer's time.
+int timeout_of(LoopCore* core, double due) {
   constexpr int kFailed = -2;
-  const double due = next_due(core);
-  if (std::isnan(due)) return kFailed;
   const Py_ssize_t ready = PyObject_Size(core->ready);
   if (ready < 0) return kFailed;
   if (ready > 0 || core->stopping) return 0;
@@ -247,8 +253,14 @@ bool turn(PyObject* self) {
   LoopCore* core = LoopCore::of(self);
   core->wakes = Wakes::NotNeeded;
   core->thread = PyThread_get_thread_ident();
-  const int timeout = timeout_of(core);
-  if (timeout < -1 || !wait(self, timeout) || !move_due_timers(core)) return false;
+  const double due = next_due(core);
+  if (std::isnan(due)) return false;
+  const int timeout = timeout_of(core, due);
+  if (timeout < -1 || !wait(self, timeout) || !move_due_timers(core, due)) return false;
+  if (std::exchange(core->guest_ready, false)) {
+    const PythonRef guest = PythonRef::share(core->guest);
+    if (guest && !run_handle(self, guest.get())) return false;
+  }
   // What these add is run in the next turn.
   for (Py_ssize_t left = PyObject_Size(core->ready); left > 0; --left) {
     const PythonRef handle = PythonRef::steal(PyObject_CallNoArgs(core->popleft));
@@ -356,6 +368,7 @@ int core_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(core->popleft);
   Py_VISIT(core->scheduled);
   Py_VISIT(core->keys);
+  Py_VISIT(core->guest);
   return 0;
 }
 
@@ -367,6 +380,7 @@ int core_clear(PyObject* self) noexcept {
   Py_CLEAR(core->popleft);
   Py_CLEAR(core->scheduled);
   Py_CLEAR(core->keys);
+  Py_CLEAR(core->guest);
   return 0;
 }
 
@@ -377,7 +391,23 @@ void core_dealloc(PyObject* self) noexcept {
   free_object(self);
 }
 
+PyTypeObject* core_type = nullptr;
+
 }  // namespace
+
+bool set_guest(PyObject* loop, int fd, PyObject* callback) {
+  if (PyObject_TypeCheck(loop, core_type) == 0) return true;
+  PythonRef handle = make_handle(loop, callback, nullptr, 0, nullptr);
+  if (!handle) return false;
+  LoopCore* core = LoopCore::of(loop);
+  core->guest_fd = fd;
+  Py_XSETREF(core->guest, handle.release());
+  return true;
+}
+
+void clear_guest(PyObject* loop) {
+  if (PyObject_TypeCheck(loop, core_type) != 0) Py_CLEAR(LoopCore::of(loop)->guest);
+}
 
 PyObject* make_loop_core_type() {
   static PyMethodDef methods[] = {
@@ -408,7 +438,8 @@ PyObject* make_loop_core_type() {
                                 {0, nullptr}};
   static PyType_Spec spec = {"cppasgi._native.LoopCore", sizeof(LoopCore), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
-  return PyType_FromSpec(&spec);
+  core_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  return Py_XNewRef(reinterpret_cast<PyObject*>(core_type));
 }
 
 }  // namespace cppasgi::bridge

@@ -11,4 +11,11 @@ namespace cppasgi::bridge {
 // init_loop_handle().
 PyObject* make_loop_core_type();
 
+// Makes `callback` the guest of a loop that has an add_reader() for `fd` already: called without
+// asyncio's machinery as soon as the descriptor is readable, before what else is ready, and
+// what it makes ready runs in the same turn. In a copy of the current context. False with a Python
+// exception. Does nothing for a loop of another type. One guest for each loop.
+bool set_guest(PyObject* loop, int fd, PyObject* callback);
+void clear_guest(PyObject* loop);
+
 }  // namespace cppasgi::bridge

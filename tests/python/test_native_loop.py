@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
+import cppasgi
 from cppasgi import _native
 from cppasgi.native_loop import NativeLoop
 
@@ -351,6 +353,68 @@ def test_a_busy_loop_leaves_the_interpreter_to_threads(loop: NativeLoop) -> None
     loop.call_later(10, loop.stop)
     loop.run_forever()
     assert counted == 20
+
+
+class Counting(NativeLoop):
+    """Counts its turns."""
+
+    turns = 0
+
+    def _run_once(self) -> None:
+        self.turns += 1
+        super()._run_once()
+
+
+async def serve(app: Any, client: Any) -> None:
+    """Serves while a thread runs `client(port)`."""
+    server = cppasgi.Server(app, port=0, lifespan="off")
+    task = asyncio.create_task(server.serve())
+    await server.started()
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, client, server.addresses[0][1])
+    finally:
+        server.shutdown()
+        await task
+
+
+def test_what_a_server_s_input_makes_ready_runs_in_the_same_turn() -> None:
+    loop = Counting()
+    passed: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            before = loop.turns
+            await asyncio.sleep(0)
+            passed.append(loop.turns - before)
+            await send({"type": "websocket.send", "text": "done"})
+
+    def client(port: int) -> None:
+        with connect(f"ws://127.0.0.1:{port}/") as websocket:
+            for _ in range(3):
+                websocket.send("x")
+                websocket.recv()
+
+    try:
+        loop.run_until_complete(serve(app, client))
+    finally:
+        loop.close()
+    assert passed == [0, 0, 0]
+
+
+def test_a_server_that_has_ended_is_forgotten(loop: NativeLoop) -> None:
+    counts: list[int] = []
+
+    def count(port: int) -> None:
+        handles = [each for each in gc.get_objects() if type(each).__name__ == "Handle"]
+        callbacks = [type(getattr(each, "_callback", None)).__name__ for each in handles]
+        counts.append(callbacks.count("LoopCallback"))
+
+    loop.run_until_complete(serve(print, count))
+    turn(loop)
+    count(0)
+    assert counts[0] > counts[1] == 0
 
 
 def test_a_closed_loop_refuses_calls() -> None:
