@@ -2,18 +2,15 @@
 
 #include <structmember.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_handle.h"
+#include "asgi_bridge/loop_turn.h"
 #include "asgi_bridge/python_ref.h"
 #include "asgi_bridge/python_types.h"
 #include "server/net/epoll_waiter.h"
@@ -22,46 +19,8 @@ namespace cppasgi::bridge {
 
 namespace {
 
-constexpr double kLongestWait = 24 * 3600;  // seconds, as asyncio's
-constexpr double kClockResolution = 1e-9;   // of a steady clock, in seconds
 // asyncio's: a turn drops the cancelled timers when there are more than half of so many.
 constexpr Py_ssize_t kMinTimersToDrop = 100;
-
-// How a thread that adds a callback gets the loop to see it.
-enum class Wakes : std::uint8_t {
-  BySocket,   // asyncio's own turn waits, or none does
-  NotNeeded,  // a turn of ours runs, and looks before it waits
-  ByEvent     // a turn of ours waits
-};
-
-// The attributes of asyncio.BaseEventLoop that a turn needs are kept here instead of in its
-// dictionary; Python finds them under the same names.
-struct LoopCore {
-  PyObject_HEAD
-  PyObject* ready;  // collections.deque of handles
-  PyObject* append;
-  PyObject* popleft;
-  PyObject* scheduled;  // heapq of TimerHandles
-  Py_ssize_t timer_cancelled_count;
-  PyObject* keys;            // descriptor: selectors.SelectorKey
-  net::EpollWaiter* waiter;  // owned; null before _watch()
-  PyObject* guest;           // set_guest()'s handle; null without one
-  int guest_fd;
-  bool guest_ready;
-  unsigned long thread;      // that runs the turns
-  bool closed;
-  bool stopping;
-  bool debug;
-  bool called_from_thread;  // since the loop last had nothing to do
-  Wakes wakes;
-
-  static LoopCore* of(PyObject* object) { return reinterpret_cast<LoopCore*>(object); }
-};
-
-double monotonic_seconds() {
-  // The clock of time.monotonic().
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // --- call_soon ---
 
@@ -134,141 +93,6 @@ PyObject* core_time(PyObject*, PyObject*) noexcept {
   return PyFloat_FromDouble(monotonic_seconds());
 }
 
-// --- timers ---
-
-// Takes the first timer out of the heap. Null with an exception.
-PythonRef pop_timer(LoopCore* core) {
-  PythonRef first = PythonRef::steal(PyObject_CallOneArg(interned().heappop, core->scheduled));
-  if (!first || PyObject_SetAttr(first.get(), interned().scheduled, Py_False) != 0) return {};
-  return first;
-}
-
-// When the first timer that isn't cancelled is due; infinity if there is none, NaN with an
-// exception. Drops the cancelled before it.
-double next_due(LoopCore* core) {
-  while (PyList_GET_SIZE(core->scheduled) > 0) {
-    const PythonRef first = PythonRef::share(PyList_GET_ITEM(core->scheduled, 0));
-    const int cancelled = handle_cancelled(first.get());
-    if (cancelled < 0) return NAN;
-    if (cancelled == 0) {
-      const PythonRef when = PythonRef::steal(PyObject_GetAttr(first.get(), interned().when));
-      const double due = when ? PyFloat_AsDouble(when.get()) : NAN;
-      return PyErr_Occurred() != nullptr ? NAN : due;
-    }
-    --core->timer_cancelled_count;
-    if (!pop_timer(core)) return NAN;
-  }
-  return HUGE_VAL;
-}
-
-// Makes the timers ready that are due, of which the first is so at `due`. False with an exception.
-bool move_due_timers(LoopCore* core, double due) {
-  if (std::isinf(due)) return true;
-  const double end = monotonic_seconds() + kClockResolution;
-  while (due < end) {
-    const PythonRef first = pop_timer(core);
-    if (!first || !PythonRef::steal(PyObject_CallOneArg(core->append, first.get()))) return false;
-    due = next_due(core);
-    if (std::isnan(due)) return false;
-  }
-  return true;
-}
-
-// --- waiting ---
-
-// Makes one side of a watched descriptor ready. False with an exception.
-bool add_watcher(PyObject* self, PyObject* handle, PyObject* fileobj, PyObject* remove) {
-  if (handle == Py_None) return true;
-  const int cancelled = handle_cancelled(handle);
-  if (cancelled < 0) return false;
-  return static_cast<bool>(
-      PythonRef::steal(cancelled > 0 ? PyObject_CallMethodOneArg(self, remove, fileobj)
-                                     : PyObject_CallOneArg(LoopCore::of(self)->append, handle)));
-}
-
-// As selectors.EpollSelector.select() and asyncio's _process_events(). False with an exception.
-bool add_event(PyObject* self, const net::EpollWaiter::Event& event) {
-  constexpr long kRead = 1, kWrite = 2;  // selectors.EVENT_READ, EVENT_WRITE
-  LoopCore* core = LoopCore::of(self);
-  if (event.fd == core->guest_fd && core->guest != nullptr) {
-    core->guest_ready = true;
-    return true;
-  }
-  const PythonRef fd = PythonRef::steal(PyLong_FromLong(event.fd));
-  if (!fd) return false;
-  const PythonRef key = PythonRef::share(PyDict_GetItemWithError(core->keys, fd.get()));
-  if (!key) return PyErr_Occurred() == nullptr;
-  PyObject *fileobj = nullptr, *number = nullptr, *reader = nullptr, *writer = nullptr;
-  long wanted = 0;
-  if (!PyArg_ParseTuple(key.get(), "OOl(OO)", &fileobj, &number, &wanted, &reader, &writer))
-    return false;
-  const bool reads = event.readable && (wanted & kRead) != 0;
-  const bool writes = event.writable && (wanted & kWrite) != 0;
-  return (!reads || add_watcher(self, reader, fileobj, interned().internal_remove_reader)) &&
-         (!writes || add_watcher(self, writer, fileobj, interned().internal_remove_writer));
-}
-
-// Waits for `timeout` milliseconds at most, -1 for ever, and makes the callbacks of what happened
-// ready. False with an exception.
-bool wait(PyObject* self, int timeout) {
-  LoopCore* core = LoopCore::of(self);
-  int count = 0;
-  // While other threads work for the application, the interpreter is let go of only when there is
-  // nothing to do: each time may cost two switches of threads.
-  if (timeout == 0 || core->called_from_thread) count = core->waiter->wait(0);
-  if (count == 0 && timeout != 0) {
-    core->called_from_thread = false;
-    core->wakes = Wakes::ByEvent;
-    Py_BEGIN_ALLOW_THREADS;
-    count = core->waiter->wait(timeout);
-    Py_END_ALLOW_THREADS;
-    core->wakes = Wakes::NotNeeded;
-  }
-  if (count == -EINTR) return true;  // signal handlers run in run_forever()'s Python code
-  if (count < 0) {
-    errno = -count;
-    PyErr_SetFromErrno(PyExc_OSError);
-    return false;
-  }
-  for (int i = 0; i < count; ++i) {
-    if (!add_event(self, core->waiter->event(i))) return false;
-  }
-  return true;
-}
-
-// Milliseconds to wait for, -1 for ever; less than that with an exception. `due` is the first
-// timer's time.
-int timeout_of(LoopCore* core, double due) {
-  constexpr int kFailed = -2;
-  const Py_ssize_t ready = PyObject_Size(core->ready);
-  if (ready < 0) return kFailed;
-  if (ready > 0 || core->stopping) return 0;
-  if (std::isinf(due)) return -1;
-  const double seconds = std::clamp(due - monotonic_seconds(), 0.0, kLongestWait);
-  return static_cast<int>(std::ceil(seconds * 1000.0));
-}
-
-// asyncio's turn, without its debug mode. False with an exception.
-bool turn(PyObject* self) {
-  LoopCore* core = LoopCore::of(self);
-  core->wakes = Wakes::NotNeeded;
-  core->thread = PyThread_get_thread_ident();
-  const double due = next_due(core);
-  if (std::isnan(due)) return false;
-  const int timeout = timeout_of(core, due);
-  if (timeout < -1 || !wait(self, timeout) || !move_due_timers(core, due)) return false;
-  if (std::exchange(core->guest_ready, false)) {
-    const PythonRef guest = PythonRef::share(core->guest);
-    if (guest && !run_handle(self, guest.get())) return false;
-  }
-  // What these add is run in the next turn.
-  for (Py_ssize_t left = PyObject_Size(core->ready); left > 0; --left) {
-    const PythonRef handle = PythonRef::steal(PyObject_CallNoArgs(core->popleft));
-    if (!handle || !run_handle(self, handle.get())) return false;
-  }
-  return true;
-}
-
 PyObject* core_run_once(PyObject* self, PyObject*) noexcept {
   LoopCore* core = LoopCore::of(self);
   const Py_ssize_t timers = PyList_GET_SIZE(core->scheduled);
@@ -280,7 +104,7 @@ PyObject* core_run_once(PyObject* self, PyObject*) noexcept {
     core->wakes = Wakes::BySocket;
     return call_stock(interned().run_once, self, nullptr, 0, nullptr);
   }
-  if (!turn(self)) return nullptr;
+  if (!run_turn(self)) return nullptr;
   Py_RETURN_NONE;
 }
 

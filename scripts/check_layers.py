@@ -48,6 +48,7 @@ LAYERS: dict[str, list[str]] = {
     # The two that know the event loop: one joins it to asyncio's, the other owns it.
     "asgi_bridge/loop_bridge.": ["asgi_bridge/", "server/net/event_loop.h", "python"],
     "asgi_bridge/loop_core.": ["asgi_bridge/", "server/net/epoll_waiter.h", "python"],
+    "asgi_bridge/loop_turn.": ["asgi_bridge/", "server/net/epoll_waiter.h", "python"],
     "asgi_bridge/asgi_server.": [
         "asgi_bridge/",
         "server/base/",

@@ -1,13 +1,13 @@
 // Reading, writing and ending of streams on real sockets.
 #include "server/net/uv_stream.h"
 
-#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <linux/tcp.h>
 #include <memory>
 #include <string>
 #include <thread>

@@ -1,0 +1,50 @@
+// The state of a LoopCore, and asyncio's turn on it: timers, the wait, and the callbacks that are
+// ready. Loop thread, with the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include <cstdint>
+
+#include "server/net/epoll_waiter.h"
+
+namespace cppasgi::bridge {
+
+// How a thread that adds a callback gets the loop to see it.
+enum class Wakes : std::uint8_t {
+  BySocket,   // asyncio's own turn waits, or none does
+  NotNeeded,  // a turn of ours runs, and looks before it waits
+  ByEvent     // a turn of ours waits
+};
+
+// The attributes of asyncio.BaseEventLoop that a turn needs are kept here instead of in its
+// dictionary; Python finds them under the same names.
+struct LoopCore {
+  PyObject_HEAD
+  PyObject* ready;  // collections.deque of handles
+  PyObject* append;
+  PyObject* popleft;
+  PyObject* scheduled;  // heapq of TimerHandles
+  Py_ssize_t timer_cancelled_count;
+  PyObject* keys;            // descriptor: selectors.SelectorKey
+  net::EpollWaiter* waiter;  // owned; null before _watch()
+  PyObject* guest;           // set_guest()'s handle; null without one
+  int guest_fd;
+  bool guest_ready;
+  unsigned long thread;  // that runs the turns
+  bool closed;
+  bool stopping;
+  bool debug;
+  bool called_from_thread;  // since the loop last had nothing to do
+  Wakes wakes;
+
+  static LoopCore* of(PyObject* object) { return reinterpret_cast<LoopCore*>(object); }
+};
+
+// The clock of time.monotonic().
+double monotonic_seconds();
+
+// asyncio's turn, without its debug mode. Precondition: there is a waiter. False with an exception.
+bool run_turn(PyObject* self);
+
+}  // namespace cppasgi::bridge
