@@ -48,15 +48,16 @@ double next_due(LoopCore* core) {
   return HUGE_VAL;
 }
 
-// Makes the timers ready that are due, of which the first is so at `due`. False with an exception.
+// Makes the timers ready that are due, none before `due`. False with an exception.
 bool move_due_timers(LoopCore* core, double due) {
   if (std::isinf(due)) return true;
   const double end = monotonic_seconds() + kClockResolution;
   while (due < end) {
-    const PythonRef first = pop_timer(core);
-    if (!first || !PythonRef::steal(PyObject_CallOneArg(core->append, first.get()))) return false;
     due = next_due(core);
     if (std::isnan(due)) return false;
+    if (due >= end) break;
+    const PythonRef first = pop_timer(core);
+    if (!first || !PythonRef::steal(PyObject_CallOneArg(core->append, first.get()))) return false;
   }
   return true;
 }
