@@ -113,12 +113,14 @@ bool AsgiServer::on_tick() {
   const bool succeeded = application_.drain();
   server_.finish_batch();
   in_batch_ = false;
-  if (application_.started() > 1 || application_.has_ready()) loop_bridge_.soon();
+  if (application_.started() > 1 || application_.has_ready() || server_.holds_responses())
+    loop_bridge_.soon();
   return succeeded && report_drained();
 }
 
 bool AsgiServer::on_soon() {
   in_batch_ = true;
+  if (!application_.has_ready()) server_.release_responses();
   server_.finish_batch();
   return on_tick();
 }

@@ -70,9 +70,20 @@ class Server::Impl final : public session::SessionHost {
   void resume_waiting() {
     while (!to_resume_.empty()) {
       resuming_.swap(to_resume_);
-      for (Session* session : resuming_) session->resume();
+      for (Session* session : resuming_) {
+        session->resume();
+        session->held |= session->flush_pending && session->answers();
+      }
       resuming_.clear();
     }
+  }
+
+  bool holds_responses() const { return !held_.empty(); }
+
+  void release_responses() {
+    for (Session* session : held_) session->held = false;
+    to_flush_.insert(to_flush_.end(), held_.begin(), held_.end());
+    held_.clear();
   }
 
   void finish_batch() {
@@ -110,6 +121,7 @@ class Server::Impl final : public session::SessionHost {
     to_resume_.clear();
     to_fail_.clear();
     to_flush_.clear();
+    held_.clear();
     remove_over();
     access_log.flush();
   }
@@ -205,7 +217,13 @@ class Server::Impl final : public session::SessionHost {
 
   void flush_all() {
     flushing_ = true;
-    for (std::size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->flush();
+    for (std::size_t i = 0; i < to_flush_.size(); ++i) {
+      if (to_flush_[i]->held) {
+        held_.push_back(to_flush_[i]);
+      } else {
+        to_flush_[i]->flush();
+      }
+    }
     to_flush_.clear();
     flushing_ = false;
   }
@@ -213,6 +231,7 @@ class Server::Impl final : public session::SessionHost {
   // Only here do sessions die: their own callbacks may be on the stack when they end.
   void remove_over() {
     for (Session* session : over_) {
+      if (session->held) std::erase(held_, session);
       const std::size_t index = session->index;
       std::swap(sessions_[index], sessions_.back());
       sessions_[index]->index = index;
@@ -248,6 +267,7 @@ class Server::Impl final : public session::SessionHost {
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<Session*> over_;  // among sessions_, until the end of the batch
   std::vector<Session*> to_flush_;
+  std::vector<Session*> held_;  // to be flushed after release_responses()
   std::vector<Session*> to_resume_;
   std::vector<Session*> to_fail_;
   std::vector<Session*> resuming_;
@@ -284,6 +304,10 @@ void Server::start() { impl_->start(); }
 void Server::finish_batch() { impl_->finish_batch(); }
 
 void Server::resume_waiting() { impl_->resume_waiting(); }
+
+void Server::release_responses() { impl_->release_responses(); }
+
+bool Server::holds_responses() const { return impl_->holds_responses(); }
 
 void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
 

@@ -46,6 +46,11 @@ class Server {
   // Only reads on where input waited, such as pipelined requests behind one that was answered.
   // Cheap too.
   void resume_waiting();
+  // Responses before a pipelined request that resume_waiting() began wait for that request's own:
+  // until the next call of this, when the application has had its chance to answer at once, or
+  // until there are more than may be unsent.
+  void release_responses();
+  bool holds_responses() const;
   // `hook` is called when something was put off outside of a batch, once until the next
   // finish_batch.
   void set_batch_hook(std::function<void()> hook);

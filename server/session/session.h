@@ -44,10 +44,12 @@ class Session final : private net::StreamObserver {
   std::chrono::milliseconds next_deadline() const;  // max(): none
   void on_deadline(std::chrono::milliseconds now);
   bool over() const { return phase_ == Phase::Over; }
+  bool answers() const { return phase_ == Phase::Exchange; }
 
   // Marks of the server's lists, and the session's place in its list of all.
   bool flush_pending = false;
   bool resume_pending = false;
+  bool held = false;  // its responses wait for that to the pipelined request that has just begun
   std::size_t index = 0;
 
   // --- by the exchange and the WebSocket session ---

@@ -1,4 +1,4 @@
-"""When an application's first step is taken, and by whose task."""
+"""When an application's first step is taken and its response sent, and by whose task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 eager = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio.Task is eager from 3.12 on")
 
 
-@eager
 def test_pipelined_responses_leave_together(run: Any) -> None:  # noqa: F811
     async def app(scope: Scope, receive: Any, send: Any) -> None:
         await answer(send, "hello")
@@ -32,6 +31,27 @@ def test_pipelined_responses_leave_together(run: Any) -> None:  # noqa: F811
     found = run(main())
     assert sum(found) == 40
     assert len(found) <= 3  # 16 at a time, lest others wait for long
+
+
+def test_a_response_does_not_wait_for_a_slow_request_behind_it(run: Any) -> None:  # noqa: F811
+    slow = asyncio.Event()
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            await slow.wait()
+        await answer(send, scope["path"])
+
+    async def main() -> list[bytes]:
+        async with serving(app) as server:
+            client = await Client.open(server)
+            client.send(GET + GET.replace(" / ", " /slow ") + GET)
+            bodies = [(await client.response())[1]]
+            slow.set()
+            bodies += [(await client.response())[1] for _ in range(2)]
+            await client.close()
+            return bodies
+
+    assert run(main()) == [b"/", b"/slow", b"/"]
 
 
 def test_a_loop_that_makes_its_own_tasks_is_asked(run: Any) -> None:  # noqa: F811

@@ -51,8 +51,11 @@ TEST_CASE("Server: the batch hook is called when work was put off, once until fi
   CHECK(calls == 1);
   test.server.finish_batch();
   CHECK(first.read_until("one").ends_with("one"));
-  CHECK(second.read_until("two").ends_with("two"));
   CHECK(test.application.http.size() == 3);  // the pipelined request was taken in the same batch
+  CHECK(test.server.holds_responses());
+  test.server.release_responses();
+  test.server.finish_batch();
+  CHECK(second.read_until("two").ends_with("two"));
   CHECK(calls == 1);
   test.server.finish_batch();
   CHECK(calls == 1);
@@ -61,6 +64,61 @@ TEST_CASE("Server: the batch hook is called when work was put off, once until fi
   CHECK(calls == 2);
   test.server.finish_batch();
   CHECK(second.read_until("three").ends_with("three"));
+}
+
+TEST_CASE("Server: a response waits for that to the pipelined request which began behind it",
+          "[server][batch]") {
+  TestServer test;
+  SocketClient client(test.address);
+  client.send(std::string(kGet) + std::string(kGet) + std::string(kGet));
+  CHECK(run_until(test.loop, [&] { return test.application.http.size() == 1; }));
+
+  SECTION("both leave together") {
+    test.application.http[0]->answer("one");
+    test.server.finish_batch();
+    CHECK(!has_answer(client));
+    test.application.http[1]->answer("two");
+    test.server.release_responses();
+    test.server.finish_batch();
+    CHECK(!has_answer(client));
+    test.application.http[2]->answer("three");
+    test.server.release_responses();
+    test.server.finish_batch();
+    CHECK(client.read_until("three").find("two") != std::string::npos);
+    CHECK(!test.server.holds_responses());
+  }
+
+  SECTION("but not until it takes its time") {
+    test.application.http[0]->answer("one");
+    test.server.finish_batch();
+    test.server.release_responses();
+    test.server.finish_batch();
+    CHECK(client.read_until("one").ends_with("one"));
+  }
+
+  SECTION("nor when there is much to send") {
+    client.send(kGet);
+    test.loop.run_ready();
+    test.application.http[0]->answer(std::string(15'000, 'x'));
+    test.server.finish_batch();
+    test.application.http[1]->answer(std::string(15'000, 'x'));
+    test.server.finish_batch();
+    CHECK(!has_answer(client));
+    test.application.http[2]->answer(std::string(15'000, 'x'));
+    test.server.finish_batch();
+    CHECK(has_answer(client));
+  }
+
+  SECTION("a connection that ends meanwhile is forgotten") {
+    test.application.http[0]->answer("one");
+    test.server.finish_batch();
+    client.close_now();
+    CHECK(run_until(test.loop, [&] {
+      test.server.finish_batch();
+      return test.server.connections() == 0;
+    }));
+    CHECK(!test.server.holds_responses());
+  }
 }
 
 TEST_CASE("Server: a request that came with its connection is served in the round that accepts it",

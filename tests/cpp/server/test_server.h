@@ -46,6 +46,7 @@ class TestServer {
     while (!done) {
       loop.run_once();
       run_task();
+      server.release_responses();
       server.finish_batch();
     }
     thread.join();
