@@ -120,7 +120,7 @@ bool AsgiServer::on_tick() {
 
 bool AsgiServer::on_soon() {
   in_batch_ = true;
-  if (!application_.has_ready()) server_.release_responses();
+  server_.release_responses();
   server_.finish_batch();
   return on_tick();
 }

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <ctime>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ namespace {
 constexpr std::size_t kMaxBatchSessions = 64;
 constexpr std::size_t kMaxBatchBytes = 64 * 1024;
 constexpr milliseconds kMaxBatchTime{1};
+
+// A pipelined request may begin in one turn of the loop and take its first step in the next.
+constexpr std::uint8_t kMostReleases = 2;
 
 // Closing WebSockets one after another goes in at most so many steps.
 constexpr int kMaxDrainSteps = 50;
@@ -72,7 +76,7 @@ class Server::Impl final : public session::SessionHost {
       resuming_.swap(to_resume_);
       for (Session* session : resuming_) {
         session->resume();
-        session->held |= session->flush_pending && session->answers();
+        if (session->flush_pending && session->answers()) session->held = kMostReleases;
       }
       resuming_.clear();
     }
@@ -81,9 +85,12 @@ class Server::Impl final : public session::SessionHost {
   bool holds_responses() const { return !held_.empty(); }
 
   void release_responses() {
-    for (Session* session : held_) session->held = false;
-    to_flush_.insert(to_flush_.end(), held_.begin(), held_.end());
-    held_.clear();
+    std::erase_if(held_, [this](Session* session) {
+      if (session->answers() && --session->held != 0) return false;
+      session->held = 0;
+      to_flush_.push_back(session);
+      return true;
+    });
   }
 
   void finish_batch() {
@@ -218,9 +225,10 @@ class Server::Impl final : public session::SessionHost {
   void flush_all() {
     flushing_ = true;
     for (std::size_t i = 0; i < to_flush_.size(); ++i) {
-      if (to_flush_[i]->held) {
+      if (to_flush_[i]->held != 0 && to_flush_[i]->answers()) {
         held_.push_back(to_flush_[i]);
       } else {
+        to_flush_[i]->held = 0;
         to_flush_[i]->flush();
       }
     }
@@ -231,7 +239,7 @@ class Server::Impl final : public session::SessionHost {
   // Only here do sessions die: their own callbacks may be on the stack when they end.
   void remove_over() {
     for (Session* session : over_) {
-      if (session->held) std::erase(held_, session);
+      if (session->held != 0) std::erase(held_, session);
       const std::size_t index = session->index;
       std::swap(sessions_[index], sessions_.back());
       sessions_[index]->index = index;

@@ -47,7 +47,7 @@ class Server {
   // Cheap too.
   void resume_waiting();
   // Responses before a pipelined request that resume_waiting() began wait for that request's own:
-  // until the next call of this, when the application has had its chance to answer at once, or
+  // until the second call of this, when the application has had its chance to answer at once, or
   // until there are more than may be unsent.
   void release_responses();
   bool holds_responses() const;

@@ -49,7 +49,8 @@ class Session final : private net::StreamObserver {
   // Marks of the server's lists, and the session's place in its list of all.
   bool flush_pending = false;
   bool resume_pending = false;
-  bool held = false;  // its responses wait for that to the pipelined request that has just begun
+  // Its responses wait for that to the pipelined request that has just begun: for so many releases.
+  std::uint8_t held = 0;
   std::size_t index = 0;
 
   // --- by the exchange and the WebSocket session ---
