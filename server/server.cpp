@@ -87,7 +87,6 @@ class Server::Impl final : public session::SessionHost {
   void release_responses() {
     std::erase_if(held_, [this](Session* session) {
       if (session->answers() && --session->held != 0) return false;
-      session->held = 0;
       to_flush_.push_back(session);
       return true;
     });
@@ -225,11 +224,12 @@ class Server::Impl final : public session::SessionHost {
   void flush_all() {
     flushing_ = true;
     for (std::size_t i = 0; i < to_flush_.size(); ++i) {
-      if (to_flush_[i]->held != 0 && to_flush_[i]->answers()) {
-        held_.push_back(to_flush_[i]);
+      Session* session = to_flush_[i];
+      if (session->held != 0 && session->answers()) {
+        held_.push_back(session);
       } else {
-        to_flush_[i]->held = 0;
-        to_flush_[i]->flush();
+        session->held = 0;
+        session->flush();
       }
     }
     to_flush_.clear();

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
-import pytest
 from test_asyncio import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
 
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
-
-eager = pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio.Task is eager from 3.12 on")
 
 
 def test_pipelined_responses_leave_together(run: Any) -> None:  # noqa: F811

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_asyncio import serving
 from websockets.sync.client import connect
 
-import cppasgi
 from cppasgi import _native
 from cppasgi.native_loop import NativeLoop
 
@@ -367,14 +367,8 @@ class Counting(NativeLoop):
 
 async def serve(app: Any, client: Any) -> None:
     """Serves while a thread runs `client(port)`."""
-    server = cppasgi.Server(app, port=0, lifespan="off")
-    task = asyncio.create_task(server.serve())
-    await server.started()
-    try:
+    async with serving(app) as server:
         await asyncio.get_running_loop().run_in_executor(None, client, server.addresses[0][1])
-    finally:
-        server.shutdown()
-        await task
 
 
 def test_what_a_server_s_input_makes_ready_runs_in_the_same_turn() -> None:
