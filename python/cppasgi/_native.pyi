@@ -17,7 +17,7 @@ class ClientDisconnected(ConnectionError):
     """Raised by ``send()`` once the client has left (ASGI HTTP 2.4, WebSocket 2.4)."""
 
 def keep_freed_memory() -> None:
-    """Has the heap of the process keep up to 8 MiB of freed memory (server/base/heap.h)."""
+    """Has the heap of the process keep up to 64 MiB of freed memory (server/base/heap.h)."""
 
 def guard_stop(signals: Sequence[int], grace: float, dump_signal: int) -> None:
     """Has the process end `grace` seconds after the first of `signals`, even while it is stuck.
