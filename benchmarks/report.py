@@ -28,16 +28,20 @@ def median(samples: Iterable[Sample], workload: str, server: str, field: str) ->
     return statistics.median(found.values()) if found else None
 
 
-def quiet(
-    samples: Iterable[Sample], workload: str, server: str, field: str = "value"
-) -> float | None:
-    """Return the lower quartile over the rounds; None for fewer than four.
+def lower_quartile(figures: Sequence[float]) -> float | None:
+    """Return the lower quartile of one figure from each round; None for fewer than four.
 
     What else a machine does only adds to a figure, so the quarter of the rounds that it disturbed
     least is nearest to what the server takes by itself.
     """
-    found = list(values(samples, workload, server, field).values())
-    return statistics.quantiles(found, n=4)[0] if len(found) >= 4 else None
+    return statistics.quantiles(figures, n=4)[0] if len(figures) >= 4 else None
+
+
+def quiet(
+    samples: Iterable[Sample], workload: str, server: str, field: str = "value"
+) -> float | None:
+    """Return the lower quartile of a field over the rounds; None for fewer than four."""
+    return lower_quartile(list(values(samples, workload, server, field).values()))
 
 
 def best_rival(

@@ -27,7 +27,7 @@ from main import (
     some_installed,
 )
 from measuring import in_turn
-from report import markdown
+from report import lower_quartile, markdown
 from servers import SERVERS, Running, Server, WrongAnswer, running
 from workloads import HELLO
 
@@ -103,15 +103,22 @@ def complaining(server: Server) -> Iterator[None]:
 def table(found: dict[tuple[str, int, str], list[Tail]]) -> str:
     """Return one Markdown row for each load, number of burning threads and server."""
     head = ["load", "burning threads", "server", "saturated, per second"]
-    head += [f"{point} us" for point in ("p50", "p99", "p99.9")]
-    head += [f"{point} us, all asked alike" for point in ("p50", "p99", "p99.9")]
+    points = ["p50", "p99", "p99 when quiet", "p99.9"]
+    head += [f"{point} us" for point in points]
+    head += [f"{point} us, all asked alike" for point in points]
     rows = []
     for (name, burning, server), tails in sorted(found.items()):
-        values = [statistics.median(tail.saturated for tail in tails)]
+        cells = [f"{statistics.median(tail.saturated for tail in tails):,.0f}"]
         for loads in ([tail.own for tail in tails], [tail.alike for tail in tails]):
-            for field in ("p50_us", "p99_us", "p999_us"):
-                values.append(statistics.median(getattr(load, field) for load in loads))
-        rows.append([name, str(burning), server, *(f"{value:,.0f}" for value in values)])
+            quietly = lower_quartile([load.p99_us for load in loads])
+            for value in (
+                statistics.median(load.p50_us for load in loads),
+                statistics.median(load.p99_us for load in loads),
+                quietly,
+                statistics.median(load.p999_us for load in loads),
+            ):
+                cells.append("-" if value is None else f"{value:,.0f}")
+        rows.append([name, str(burning), server, *cells])
     return markdown(head, rows, texts=3)
 
 

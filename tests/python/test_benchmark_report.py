@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from loads import parse_wrk
+from loads import Load, parse_wrk
 from measuring import Sample
 from report import best_rival, figure, missed, overview, quiet, quiet_share, ratios
 from servers import WrongAnswer
+from tail import Tail, table
 from workloads import WORKLOADS
 
 WRK = """Running 1s test @ http://127.0.0.1:8000/
@@ -94,3 +95,14 @@ def test_the_quiet_share_is_of_the_lower_quartiles_of_four_rounds_or_more() -> N
 @pytest.mark.parametrize(("number", "text"), [(1.234, "1.23"), (12.34, "12.3"), (1234.5, "1,234")])
 def test_figures_have_three_digits_at_least(number: float, text: str) -> None:
     assert figure(number) == text
+
+
+def test_a_tail_is_that_of_the_middle_round_and_of_a_quiet_one() -> None:
+    def load(p99: float) -> Load:
+        return Load(1, 1.0, p99 / 10, p99, p99 * 10)
+
+    rounds = [Tail(1000, load(p99), load(2 * p99)) for p99 in (400, 100, 300, 200)]
+    row = "| hello | 1 | cppasgi | 1,000 | 25 | 250 | 125 | 2,500 | 50 | 500 | 250 | 5,000 |"
+    assert table({("hello", 1, "cppasgi"): rounds}).splitlines()[2] == row
+    few = table({("hello", 1, "cppasgi"): rounds[:3]}).splitlines()[2]
+    assert few == "| hello | 1 | cppasgi | 1,000 | 30 | 300 | - | 3,000 | 60 | 600 | - | 6,000 |"
