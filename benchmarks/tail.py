@@ -49,12 +49,19 @@ def numbers(text: str) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Tail:
-    """One server in one round: its saturated rate, per second, and its latencies."""
+class Asked:
+    """A load at a given rate, and the share of a core that the server took meanwhile."""
 
-    saturated: float
-    own: Load  # at SHARE of that
-    alike: Load  # at SHARE of the slowest server's
+    load: Load
+    core_busy: float
+
+
+@dataclass(frozen=True)
+class Tail:
+    """One server in one round."""
+
+    own: Asked  # at SHARE of its saturated rate
+    alike: Asked  # at SHARE of the slowest server's
 
 
 def warm_up(server: Running, make_load: MakeLoad, core: int | str) -> None:
@@ -64,14 +71,21 @@ def warm_up(server: Running, make_load: MakeLoad, core: int | str) -> None:
     saturating(server, core, SATURATING_SECONDS)
 
 
+def ask(server: Running, load: Http | WebSocket, core: int | str, seconds: float) -> Asked:
+    """Load the server at the rate of ``load``."""
+    before = server.cpu_seconds()
+    counted = load(server, core, seconds)
+    return Asked(counted, (server.cpu_seconds() - before) / counted.seconds)
+
+
 def saturate(
     server: Running, make_load: MakeLoad, core: int | str, seconds: float
-) -> tuple[float, Load]:
-    """Return the saturated rate, and the latencies at ``SHARE`` of it."""
+) -> tuple[float, Asked]:
+    """Return the saturated rate, per second, and what was measured at ``SHARE`` of it."""
     warm_up(server, make_load, core)
     full = make_load(0)(server, core, SATURATING_SECONDS)
     rate = full.count / full.seconds
-    return rate, make_load(round(rate * SHARE))(server, core, seconds)
+    return rate, ask(server, make_load(round(rate * SHARE)), core, seconds)
 
 
 def measure(
@@ -79,16 +93,16 @@ def measure(
 ) -> Iterator[tuple[str, Tail]]:
     """Yield the name and the figures of each server that answers."""
     make_load, core, seconds = LOADS[name], options.load_core, options.seconds
-    saturated: dict[Server, tuple[float, Load]] = {}
+    saturated: dict[Server, tuple[float, Asked]] = {}
     for server in servers:
         with complaining(server), running(server, APPLICATION, options.server_core) as started:
             saturated[server] = saturate(started, make_load, core, seconds)
     lowest = min((rate for rate, _ in saturated.values()), default=0)
-    for server, (rate, own) in saturated.items():
+    for server, (_, own) in saturated.items():
         with complaining(server), running(server, APPLICATION, options.server_core) as started:
             warm_up(started, make_load, core)
-            alike = make_load(round(lowest * SHARE))(started, core, seconds)
-            yield server.name, Tail(rate, own, alike)
+            alike = ask(started, make_load(round(lowest * SHARE)), core, seconds)
+            yield server.name, Tail(own, alike)
 
 
 @contextmanager
@@ -100,26 +114,34 @@ def complaining(server: Server) -> Iterator[None]:
         print(f"*** FAILED: {server.name}: {error}", file=sys.stderr)
 
 
-def table(found: dict[tuple[str, int, str], list[Tail]]) -> str:
-    """Return one Markdown row for each load, number of burning threads and server."""
-    head = ["load", "burning threads", "server", "saturated, per second"]
-    points = ["p50", "p99", "p99 when quiet", "p99.9"]
-    head += [f"{point} us" for point in points]
-    head += [f"{point} us, all asked alike" for point in points]
-    rows = []
+def figures(asked: list[Asked]) -> list[str]:
+    """Format what was measured at one rate, round by round."""
+    loads = [each.load for each in asked]
+    rate = statistics.median(load.count / load.seconds for load in loads)
+    busy = statistics.median(each.core_busy for each in asked)
+    latencies = (
+        statistics.median(load.p50_us for load in loads),
+        statistics.median(load.p99_us for load in loads),
+        lower_quartile([load.p99_us for load in loads]),
+        statistics.median(load.p999_us for load in loads),
+    )
+    cells = ["-" if value is None else f"{value:,.0f}" for value in latencies]
+    return [f"{rate:,.0f}", f"{busy:.0%}", *cells]
+
+
+def tables(found: dict[tuple[str, int, str], list[Tail]]) -> str:
+    """Return two Markdown tables, a row for each load, number of burning threads and server."""
+    head = ["load", "burning threads", "server", "per second", "server core busy"]
+    head += ["p50 us", "p99 us", "p99 when quiet", "p99.9 us"]
+    own, alike = [], []
     for (name, burning, server), tails in sorted(found.items()):
-        cells = [f"{statistics.median(tail.saturated for tail in tails):,.0f}"]
-        for loads in ([tail.own for tail in tails], [tail.alike for tail in tails]):
-            quietly = lower_quartile([load.p99_us for load in loads])
-            for value in (
-                statistics.median(load.p50_us for load in loads),
-                statistics.median(load.p99_us for load in loads),
-                quietly,
-                statistics.median(load.p999_us for load in loads),
-            ):
-                cells.append("-" if value is None else f"{value:,.0f}")
-        rows.append([name, str(burning), server, *cells])
-    return markdown(head, rows, texts=3)
+        what = [name, str(burning), server]
+        own.append([*what, *figures([tail.own for tail in tails])])
+        alike.append([*what, *figures([tail.alike for tail in tails])])
+    return (
+        f"Each at half of its own saturated rate:\n\n{markdown(head, own, texts=3)}\n\n"
+        f"All at half of the slowest one's:\n\n{markdown(head, alike, texts=3)}"
+    )
 
 
 def main() -> int:
@@ -144,7 +166,7 @@ def main() -> int:
             os.environ["BENCHMARK_BURNING"] = str(burning)
             for server, tail in measure(in_turn(servers, number), name, options):
                 found.setdefault((name, burning, server), []).append(tail)
-    print(table(found))
+    print(tables(found))
     print()
     print_machine_facts(facts)
     return 0 if found else 1
