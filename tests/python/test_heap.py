@@ -1,8 +1,6 @@
-"""Memory: freed blocks are kept for the next message, and garbage is collected less often."""
+"""The heap: freed blocks are kept for the next message."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from conftest import StartServer
@@ -41,22 +39,3 @@ def test_large_messages_take_their_pages_once(
         each = (process.page_faults() - before) / ECHOES
     print(f"{each:.0f} page faults for each message")
     assert (each < size / 4096 / 2) == kept
-
-
-def test_garbage_is_collected_less_often(server: StartServer) -> None:
-    assert server("apps.collector:app").get("/").text == "5000"
-
-
-def test_what_the_server_loaded_is_not_collected_again(server: StartServer) -> None:
-    assert int(server("apps.collector:app").get("/frozen").text) > 10_000
-
-
-def test_collector_of_the_application_is_left_alone(server: StartServer) -> None:
-    process = server("apps.collector:app", env={"COLLECTOR_THRESHOLD": "1234"})
-    assert process.get("/").text == "1234"
-
-
-def test_collector_that_is_off_stays_off(server: StartServer, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import gc; gc.set_threshold(0)\n")
-    process = server("apps.collector:app", env={"PYTHONPATH": str(tmp_path)})
-    assert process.get("/").text == "0"
