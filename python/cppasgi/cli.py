@@ -50,6 +50,7 @@ With its own 700 (2,000 from 3.13 on), that is a twentieth of what Channels does
 an await holds is found alive again and again. Beyond 5,000 there is no more to gain.
 """
 _PYTHONS_SWITCH_SECONDS = 0.005
+"""`sys.getswitchinterval()` when nobody has set it."""
 _SWITCH_SECONDS = 0.002
 """How long a thread that computes may keep the interpreter while others wait for it.
 
