@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+from ports import free_port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SECRET_KEY = "a key for the tests only, long enough to be taken as one, 0123456789"
@@ -57,12 +58,6 @@ class Example:
 SENSORS = Example("sensors", "sensors.main:app", "/api/v1")
 REDRED = Example("redred", "redred.asgi:application", "/api")
 IDRISSIMART = Example("idrissimart", "idrissimart.asgi:application", "/api")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

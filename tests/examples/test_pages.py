@@ -6,7 +6,8 @@ Pictures are kept in build/screenshots/.
 import pytest
 from browser import Window
 from nginx import everything_to, make_certificate, nginx_running
-from sites import IDRISSIMART, REDRED, SENSORS, free_port
+from ports import free_port
+from sites import IDRISSIMART, REDRED, SENSORS
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -12,13 +12,13 @@ import httpx
 import pytest
 import websockets
 from nginx import everything_to, make_certificate, nginx_running, trusting
+from ports import free_port
 from sites import (
     IDRISSIMART,
     REDRED,
     TIMEOUT,
     Account,
     Frames,
-    free_port,
     handshake,
     redis_running,
     request,

@@ -12,13 +12,13 @@ from datetime import datetime
 import httpx
 import pytest
 import pytest_asyncio
+from ports import free_port
 from sites import (
     BAD_FRAMES,
     SENSORS,
     Frames,
     assert_errors,
     assert_refused,
-    free_port,
     handshake,
     request,
     running,

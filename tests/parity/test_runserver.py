@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 from django_site import SETTINGS, URLS, write_site
+from ports import free_port
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -37,9 +38,7 @@ class Runserver:
 
     def __init__(self, project: Path, arguments: list[str], path: Path | None) -> None:
         self.log = project / "log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 command(str(self.port), *arguments),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import StartServer
+from ports import free_port
 from server_process import HERE
 
 
@@ -49,9 +50,7 @@ def answers(port: int) -> bool:
 @contextlib.contextmanager
 def redis(folder: Path) -> Iterator[int]:
     """A Redis of the test's own; gives its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     with subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL) as process:
         try:

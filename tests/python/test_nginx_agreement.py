@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from conftest import StartServer
+from ports import free_port
 from server_process import ServerProcess
 from wire import Wire
 
@@ -70,9 +71,7 @@ class Nginx:
     """A running nginx, and what it logs."""
 
     def __init__(self, folder: Path, upstream: int, buffering: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._log = folder / "access.log"
         configuration = folder / "nginx.conf"
         configuration.write_text(

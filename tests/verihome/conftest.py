@@ -23,6 +23,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import websockets
+from ports import free_port
 
 # Seconds until a server must have stopped. A consumer on Redis may take 10: channels_redis now and
 # then overlooks that it is cancelled, and the server waits so long before it gives up.
@@ -32,12 +33,6 @@ SECRET_KEY = "a key for the tests only, long enough to be taken as one, 01234567
 USERS = ("alice", "bob", "carol", "mod")
 TIMEOUT = 10  # seconds until a frame that must come is missed
 SILENCE = 0.3  # seconds without a frame until we believe that none comes
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import httpx
 import pytest
 import websockets
 from nginx import nginx_running
+from ports import free_port
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "verihome"
 TIMEOUT = 10
@@ -54,9 +54,7 @@ def nginx_as_in_the_readme(project, server_port, folder):
     ):
         assert written in locations
         locations = locations.replace(written, here)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder.mkdir()
     with nginx_running(folder, f"server {{ listen 127.0.0.1:{port};\n{locations} }}", port):
         yield f"http://127.0.0.1:{port}"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ports import free_port
 from websockets.sync.client import connect
 
 pytest.importorskip("cppasgi", reason="runserver is cppasgi's")
@@ -50,9 +50,7 @@ def runserver(project, environment, tmp_path):
 
     @contextmanager
     def start(*options, **more):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         log = tmp_path / "runserver.log"
         with log.open("w") as output:
             process = subprocess.Popen(
