@@ -239,7 +239,7 @@ class Server::Impl final : public session::SessionHost {
   // Only here do sessions die: their own callbacks may be on the stack when they end.
   void remove_over() {
     for (Session* session : over_) {
-      if (session->held != 0) std::erase(held_, session);
+      if (session->flush_pending) std::erase(held_, session);
       const std::size_t index = session->index;
       std::swap(sessions_[index], sessions_.back());
       sessions_[index]->index = index;

@@ -258,6 +258,10 @@ void Session::flush_later() {
 
 void Session::flush() {
   flush_pending = false;
+  send_unsent();
+}
+
+void Session::send_unsent() {
   if (phase_ == Phase::Over) return;
   write_out();
   if (unsent_bytes() == 0) {
@@ -330,7 +334,7 @@ bool Session::send_file(FileSlice& file) {
 
 void Session::on_written() {
   queued_since_ = milliseconds::max();
-  flush();
+  send_unsent();
   if (exchange_.sends_file()) exchange_.resume_file();
   if (!sending_paused_ || unsent_bytes() > unsent_marks().low_bytes) return;
   sending_paused_ = false;

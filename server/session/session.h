@@ -46,7 +46,8 @@ class Session final : private net::StreamObserver {
   bool over() const { return phase_ == Phase::Over; }
   bool answers() const { return phase_ == Phase::Exchange; }
 
-  // Marks of the server's lists, and the session's place in its list of all.
+  // Marks of the server's lists (it is to be flushed, now or once it is no longer held), and the
+  // session's place in its list of all.
   bool flush_pending = false;
   bool resume_pending = false;
   // Its responses wait for that to the pipelined request that has just begun: for so many releases.
@@ -103,6 +104,7 @@ class Session final : private net::StreamObserver {
   void handle(const http1::ProtocolError& event);
   void upgrade();
   void enter(Phase phase);
+  void send_unsent();
   void write_out();
   void write(OutputBuffer& buffer, std::string_view tail = {});
   void write_or_end(OutputBuffer& buffer);

@@ -17,6 +17,7 @@ using namespace cppasgi::test;
 
 namespace {
 
+constexpr auto npos = std::string::npos;
 constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 // Has something to read; the server mustn't have closed.
@@ -122,6 +123,60 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     }));
     CHECK(!test.server.holds_responses());
   }
+}
+
+// What it wrote leaves without a release too, as soon as the kernel has room again.
+TEST_CASE("Server: a connection that still had something to send when it was held is forgotten",
+          "[server][batch]") {
+  const SocketPath path;
+  TestServer test;
+  const Address address = test.server.bind_unix(path.text());
+  test.server.start();
+  const auto wait_for_call = [&test](std::size_t number) {
+    REQUIRE(run_until(test.loop, [&] {
+      test.server.finish_batch();
+      return test.application.http.size() == number;
+    }));
+    return test.application.http.back().get();
+  };
+  const std::string piece(4096, 'x');
+  std::size_t pieces = 0;  // until as much is unsent as may be
+  {
+    SocketClient client(address);
+    client.send(kGet);
+    const HttpResponder* first = wait_for_call(1)->responder();
+    test.application.http[0]->responder()->send_head({200, {}});
+    for (; first->writable(); ++pieces) {
+      test.application.http[0]->responder()->send_content(piece, More::Yes);
+      test.server.finish_batch();
+    }
+  }
+
+  SocketClient client(address);
+  for (int i = 0; i < 4; ++i) client.send(kGet);
+  HttpResponder* large = wait_for_call(2)->responder();
+  large->send_head({200, {}});
+  for (std::size_t i = 4; i < pieces; ++i) {  // more than the kernel takes, less than may be unsent
+    large->send_content(piece, More::Yes);
+    test.server.finish_batch();
+  }
+  large->send_content("large", More::No);
+  const HttpCall* small = wait_for_call(3);
+  CHECK(test.server.holds_responses());
+  CHECK(run_until(test.loop, [&] { return client.read_waiting().find("large") != npos; }));
+  for (std::size_t number = 4; number <= 5; ++number) {
+    small->answer("small");
+    small = wait_for_call(number);
+    test.server.release_responses();
+  }
+
+  client.close_now();
+  CHECK(run_until(test.loop, [&] {
+    test.server.finish_batch();
+    return test.server.connections() == 0;
+  }));
+  CHECK(!test.server.holds_responses());
+  test.server.release_responses();
 }
 
 TEST_CASE("Server: a request that came with its connection is served in the round that accepts it",

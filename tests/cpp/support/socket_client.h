@@ -84,6 +84,13 @@ class SocketClient {
     }
     return text_;
   }
+  // Reads what is there.
+  const std::string& read_waiting() {
+    pollfd waiting{fd_, POLLIN, 0};
+    while (poll(&waiting, 1, 0) > 0 && read_some()) {
+    }
+    return text_;
+  }
   // Reads until the server closed.
   const std::string& read_all() {
     while (read_some()) {
