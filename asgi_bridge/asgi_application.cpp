@@ -56,7 +56,7 @@ bool AsgiApplication::drain() {
   draining_.swap(ready_);
   const bool lone = draining_.size() == 1;
   for (std::size_t i = 0; i < draining_.size(); ++i) {
-    if (run(*draining_[i].get(), lone) && run_pipelined(lone)) continue;
+    if (run(*draining_[i].get(), lone)) continue;
     // An exception that the loop must see (SystemExit, KeyboardInterrupt): the others keep their
     // place.
     for (std::size_t rest = i + 1; rest < draining_.size(); ++rest)
@@ -76,18 +76,6 @@ bool AsgiApplication::run(Cycle& cycle, bool lone) {
   cycle.queued = false;
   cycle.lone = lone;
   return cycle.run();
-}
-
-// Their responses leave with that of the first.
-bool AsgiApplication::run_pipelined(bool lone) {
-  for (int count = 0; count < kMaxPipelined; ++count) {
-    resume_waiting_();
-    if (ready_.empty()) return true;
-    const CycleRef next = std::move(ready_.back());
-    ready_.pop_back();
-    if (!run(*next.get(), lone)) return false;
-  }
-  return true;
 }
 
 PythonRef AsgiApplication::start_task(PyObject* coroutine) {

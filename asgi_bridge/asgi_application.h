@@ -40,9 +40,6 @@ class AsgiApplication final : public Application {
   void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
   // Called when the last running call has ended.
   void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
-  // Called after each call that was started or woken: queue the requests that follow on its
-  // connection.
-  void set_resume_waiting(std::function<void()> resume) { resume_waiting_ = std::move(resume); }
   // Called by a lone exchange that has sent its response: write it now.
   void set_on_lone_response(std::function<void()> hook) { on_lone_response_ = std::move(hook); }
 
@@ -94,12 +91,8 @@ class AsgiApplication final : public Application {
 
  private:
   static constexpr std::chrono::milliseconds kRoundTime{1};
-  // Pipelined requests that are run in turn with the one before them; others come with the next
-  // batch.
-  static constexpr int kMaxPipelined = 15;
 
   bool run(Cycle& cycle, bool lone);
-  bool run_pipelined(bool lone);
   std::shared_ptr<AsgiApplication> share();
   void write_log_lines();
 
@@ -110,7 +103,6 @@ class AsgiApplication final : public Application {
   std::weak_ptr<void> owner_;
   std::function<void()> on_ready_;
   std::function<void()> on_idle_;
-  std::function<void()> resume_waiting_;
   std::function<void()> on_lone_response_;
   std::vector<CycleRef> ready_;
   std::vector<CycleRef> draining_;

@@ -27,10 +27,7 @@ AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOp
       loop_bridge_(event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }) {
   application_.set_metrics(server_.metrics());
   application_.set_on_ready([this] { batch_needed(); });
-  application_.set_resume_waiting([this] { server_.resume_waiting(); });
   application_.set_on_lone_response([this] {
-    server_.resume_waiting();
-    if (application_.has_ready()) return;  // pipelined requests: their responses leave together
     lone_ = true;
     server_.finish_batch();
     lone_ = false;

@@ -26,8 +26,10 @@ constexpr std::size_t kMaxBatchSessions = 64;
 constexpr std::size_t kMaxBatchBytes = 64 * 1024;
 constexpr milliseconds kMaxBatchTime{1};
 
-// A pipelined request may begin in one turn of the loop and take its first step in the next.
+// A pipelined request may begin in one turn of the loop and take its first step in the next. Each
+// such request is a turn, which the first of the responses waits for.
 constexpr std::uint8_t kMostReleases = 2;
+constexpr std::uint8_t kMostHolds = 15;
 
 // Closing WebSockets one after another goes in at most so many steps.
 constexpr int kMaxDrainSteps = 50;
@@ -71,22 +73,12 @@ class Server::Impl final : public session::SessionHost {
     }
   }
 
-  void resume_waiting() {
-    while (!to_resume_.empty()) {
-      resuming_.swap(to_resume_);
-      for (Session* session : resuming_) {
-        session->resume();
-        if (session->flush_pending && session->answers()) session->held = kMostReleases;
-      }
-      resuming_.clear();
-    }
-  }
-
   bool holds_responses() const { return !held_.empty(); }
 
   void release_responses() {
     std::erase_if(held_, [this](Session* session) {
-      if (session->answers() && --session->held != 0) return false;
+      if (session->held != 0) --session->held;
+      if (session->held != 0 && session->answers()) return false;
       to_flush_.push_back(session);
       return true;
     });
@@ -221,6 +213,24 @@ class Server::Impl final : public session::SessionHost {
       drain_timer_.start(std::max(drain_window_ / kMaxDrainSteps, kMinDrainStep));
   }
 
+  void resume_waiting() {
+    while (!to_resume_.empty()) {
+      resuming_.swap(to_resume_);
+      for (Session* session : resuming_) {
+        session->resume();
+        hold(*session);
+      }
+      resuming_.clear();
+    }
+  }
+
+  // Its responses wait for that to the request which has begun behind them.
+  static void hold(Session& session) {
+    if (!session.flush_pending || !session.answers()) return;
+    session.held = session.holds == kMostHolds ? 0 : kMostReleases;
+    if (session.held != 0) ++session.holds;
+  }
+
   void flush_all() {
     flushing_ = true;
     for (std::size_t i = 0; i < to_flush_.size(); ++i) {
@@ -229,6 +239,7 @@ class Server::Impl final : public session::SessionHost {
         held_.push_back(session);
       } else {
         session->held = 0;
+        session->holds = 0;
         session->flush();
       }
     }
@@ -310,8 +321,6 @@ Address Server::adopt(int fd, int backlog) {
 void Server::start() { impl_->start(); }
 
 void Server::finish_batch() { impl_->finish_batch(); }
-
-void Server::resume_waiting() { impl_->resume_waiting(); }
 
 void Server::release_responses() { impl_->release_responses(); }
 

@@ -43,12 +43,9 @@ class Server {
 
   // Does what the batch put off. Cheap when there is nothing.
   void finish_batch();
-  // Only reads on where input waited, such as pipelined requests behind one that was answered.
-  // Cheap too.
-  void resume_waiting();
-  // Responses before a pipelined request that resume_waiting() began wait for that request's own:
+  // Responses before a pipelined request that finish_batch() began wait for that request's own:
   // until the second call of this, when the application has had its chance to answer at once, or
-  // until there are more than may be unsent.
+  // until there are sixteen of them or more than may be unsent.
   void release_responses();
   bool holds_responses() const;
   // `hook` is called when something was put off outside of a batch, once until the next

@@ -50,8 +50,10 @@ class Session final : private net::StreamObserver {
   // session's place in its list of all.
   bool flush_pending = false;
   bool resume_pending = false;
-  // Its responses wait for that to the pipelined request that has just begun: for so many releases.
+  // Its responses wait for that to the pipelined request that has just begun: for so many releases,
+  // and have waited for so many such requests.
   std::uint8_t held = 0;
+  std::uint8_t holds = 0;
   std::size_t index = 0;
 
   // --- by the exchange and the WebSocket session ---

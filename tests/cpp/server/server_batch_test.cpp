@@ -100,6 +100,19 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     CHECK(client.read_until("one").ends_with("one"));
   }
 
+  SECTION("nor for more than fifteen others") {
+    for (int i = 0; i < 20; ++i) client.send(kGet);
+    test.loop.run_ready();
+    std::size_t answered = 0;
+    for (; !has_answer(client) && answered < test.application.http.size(); ++answered) {
+      test.application.http[answered]->answer("so");
+      test.server.release_responses();
+      test.server.finish_batch();
+    }
+    CHECK(answered == 16);
+    CHECK(test.server.holds_responses() == false);
+  }
+
   SECTION("nor when there is much to send") {
     client.send(kGet);
     test.loop.run_ready();
