@@ -151,7 +151,7 @@ bool HttpExchange::writable() const { return !sends_file() && session_.writable(
 void HttpExchange::fail() {
   end();
   if (session_.http().response_started()) {
-    session_.flush();  // what was sent is the client's; then it sees the cut
+    session_.send_unsent();  // what was sent is the client's; then it sees the cut
     session_.cut();
     return;
   }

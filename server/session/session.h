@@ -34,7 +34,7 @@ class Session final : private net::StreamObserver {
 
   // --- by the server ---
 
-  void flush();                     // writes what is to be sent
+  void flush();                     // writes what is to be sent, as flush_later() asked for
   void resume();                    // takes the input that waited
   void finish_failure();            // ends the WebSocket whose peer broke the protocol
   void drain();                     // ends after what is in progress
@@ -65,6 +65,7 @@ class Session final : private net::StreamObserver {
   std::size_t unsent_bytes() const;
   bool writable();  // false: on_writable follows
   void flush_later();
+  void send_unsent();  // now; the server may still flush it, as it has been promised
   void send_after(std::string_view payload);  // flush_later(), with it behind the bytes that wait
   bool send_file(FileSlice& file);  // true when all of it has left, else resume_file() follows
   void expect_deadline(std::chrono::milliseconds time);
@@ -106,7 +107,6 @@ class Session final : private net::StreamObserver {
   void handle(const http1::ProtocolError& event);
   void upgrade();
   void enter(Phase phase);
-  void send_unsent();
   void write_out();
   void write(OutputBuffer& buffer, std::string_view tail = {});
   void write_or_end(OutputBuffer& buffer);

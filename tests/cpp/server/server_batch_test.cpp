@@ -126,6 +126,20 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     CHECK(has_answer(client));
   }
 
+  SECTION("a connection that is cut meanwhile is forgotten") {
+    test.application.http[0]->answer("one");
+    test.server.finish_batch();
+    test.application.http[1]->responder()->send_head({200, {}});
+    test.application.http[1]->responder()->send_content("part", More::Yes);
+    test.application.http[1]->responder()->fail();
+    test.server.finish_batch();
+    CHECK(client.read_all().find("one") != npos);
+    CHECK(client.read_all().find("part") != npos);
+    CHECK(test.server.connections() == 0);
+    CHECK(!test.server.holds_responses());
+    test.server.release_responses();
+  }
+
   SECTION("a connection that ends meanwhile is forgotten") {
     test.application.http[0]->answer("one");
     test.server.finish_batch();
