@@ -14,6 +14,7 @@
 
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
+#include "asgi_bridge/message_reading.h"
 #include "asgi_bridge/python_ref.h"
 #include "asgi_bridge/scope.h"
 #include "asgi_bridge/task_starter.h"
@@ -78,9 +79,8 @@ class AsgiApplication final : public Application {
   void log_exception();
   void log_error(const char* text);
 
-  // Reused by the cycles for reading messages.
-  http::ResponseHead response_head;
-  std::vector<PythonRef> alive;
+  // Reused by the cycles for messages.
+  std::unique_ptr<MessageFields> spare_fields;
   std::string content;
 
   // --- Application ---

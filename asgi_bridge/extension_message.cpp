@@ -84,6 +84,7 @@ bool read_early_hint(PyObject* message, std::vector<std::string_view>& links,
 
 bool read_trailers(PyObject* message, std::vector<http::Field>& fields,
                    std::vector<PythonRef>& alive, More& more_trailers) {
+  if (!read_more(message, interned().more_trailers, more_trailers)) return false;
   if (!read_headers(message, fields, alive)) return false;
   for (const http::Field& field : fields) {
     if (http::is_trailer_name(field.name)) continue;
@@ -91,7 +92,7 @@ bool read_trailers(PyObject* message, std::vector<http::Field>& fields,
                  std::string(field.name).c_str());
     return false;
   }
-  return read_more(message, interned().more_trailers, more_trailers);
+  return true;
 }
 
 bool read_pathsend(PyObject* message, FileSlice& file) {

@@ -162,25 +162,22 @@ PyObject* HttpCycle::send(PyObject* message) {
 }
 
 PyObject* HttpCycle::send_start(PyObject* message) {
+  const MessageReading reading(application().spare_fields);
+  bool trailers = false;
+  if (!read_announces_trailers(message, trailers) ||
+      !read_response_start(message, reading->head, reading->alive)) {
+    return nullptr;
+  }
   if (state_ == State::Started || state_ == State::Trailers) {
     PyErr_SetString(PyExc_ValueError, "HTTP response has already been started");
     return nullptr;
   }
-  http::ResponseHead& head = application().response_head;
-  const bool valid = read_response_start(message, head, application().alive) &&
-                     read_announces_trailers(message, head.trailers);
-  if (valid && head.trailers && !extensions_.trailers) {
-    application().alive.clear();
-    return raise_unavailable(interned().response_trailers);
-  }
-  HttpResponder* responder = exchange_.get();
-  if (valid && responder != nullptr) {
-    trailers_announced_ = head.trailers;
-    responder->send_head(head);
+  if (trailers && !extensions_.trailers) return raise_unavailable(interned().response_trailers);
+  if (HttpResponder* responder = exchange_.get()) {
+    reading->head.trailers = trailers_announced_ = trailers;
+    responder->send_head(reading->head);
     state_ = State::Started;
   }
-  application().alive.clear();
-  if (!valid) return nullptr;
   if (state_ == State::Disconnected) return raise_client_left();
   return completed_none();  // after the end of the response too: further messages are ignored
 }
@@ -188,12 +185,12 @@ PyObject* HttpCycle::send_start(PyObject* message) {
 PyObject* HttpCycle::send_body(PyObject* message) {
   BytesView body;
   More more = More::No;
+  if (!read_response_body(message, body, more)) return nullptr;
   if (state_ == State::Expected) {
     PyErr_SetString(PyExc_ValueError,
                     "HTTP response has not yet been started but got http.response.body");
     return nullptr;
   }
-  if (!read_response_body(message, body, more)) return nullptr;
   if (state_ == State::Complete) return completed_none();
   if (state_ == State::Trailers || sending_file_) return raise_unexpected(message);
   HttpResponder* responder = exchange_.get();
@@ -236,30 +233,27 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
 
 PyObject* HttpCycle::send_early_hint(PyObject* message) {
   if (!extensions_.early_hint) return raise_unavailable(interned().early_hint);
+  const MessageReading reading(application().spare_fields);
+  std::vector<std::string_view> links;
+  if (!read_early_hint(message, links, reading->alive)) return nullptr;
   if (state_ == State::Disconnected) return raise_client_left();
   if (state_ != State::Expected) return raise_unexpected(message);
-  std::vector<std::string_view> links;
-  const bool valid = read_early_hint(message, links, application().alive);
   HttpResponder* responder = exchange_.get();
-  if (valid && responder != nullptr && !links.empty()) responder->send_early_hints(links);
-  application().alive.clear();
-  if (!valid) return nullptr;
   if (responder == nullptr) return raise_client_left();
+  if (!links.empty()) responder->send_early_hints(links);
   return responder->writable() ? sent() : senders_.park(application().wait_loop());
 }
 
 PyObject* HttpCycle::send_trailers(PyObject* message) {
   if (!extensions_.trailers) return raise_unavailable(interned().response_trailers);
+  const MessageReading reading(application().spare_fields);
+  More more = More::No;
+  if (!read_trailers(message, reading->head.fields, reading->alive, more)) return nullptr;
   if (state_ == State::Disconnected) return raise_client_left();
   if (state_ != State::Trailers || sending_file_) return raise_unexpected(message);
-  std::vector<http::Field>& fields = application().response_head.fields;
-  More more = More::No;
-  const bool valid = read_trailers(message, fields, application().alive, more);
   HttpResponder* responder = exchange_.get();
-  if (valid && responder != nullptr) responder->send_trailers(fields, more);
-  application().alive.clear();
-  if (!valid) return nullptr;
   if (responder == nullptr) return raise_client_left();
+  responder->send_trailers(reading->head.fields, more);
   if (more == More::No) return sent_all();
   return responder->writable() ? sent() : senders_.park(application().wait_loop());
 }

@@ -41,34 +41,51 @@ bool is_number(std::string_view text) {
                      [](char letter) { return letter >= '0' && letter <= '9'; });
 }
 
-bool read_header(PyObject* pair, http::Field& field, std::vector<PythonRef>& alive) {
-  PythonRef items = PythonRef::steal(PySequence_Fast(pair, "a header must be a pair of bytes"));
-  if (!items) return false;
-  if (PySequence_Fast_GET_SIZE(items.get()) != 2) {
-    PyErr_SetString(PyExc_ValueError, "a header must be a pair of bytes");
+constexpr const char* kNoPair = "a header must be a pair of bytes";
+
+bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
+
+// The headers as a list or tuple of lists or tuples: those of the message, which they mostly are,
+// or a copy. Other iterables run Python, which may change the message: then nothing of it is used
+// but what was copied.
+PythonRef as_pairs(PyObject* headers) {
+  PythonRef items =
+      PythonRef::steal(PySequence_Fast(headers, "headers must be an iterable of pairs of bytes"));
+  if (!items) return {};
+  PyObject** first = PySequence_Fast_ITEMS(items.get());
+  PyObject** end = first + PySequence_Fast_GET_SIZE(items.get());
+  if (std::all_of(first, end, &is_list_or_tuple)) return items;
+  PythonRef copy = PythonRef::steal(PyList_New(0));
+  for (Py_ssize_t i = 0; copy && i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+    const PythonRef item = PythonRef::share(PySequence_Fast_GET_ITEM(items.get(), i));
+    const PythonRef parts = PythonRef::steal(PySequence_Fast(item.get(), kNoPair));
+    const PythonRef pair = PythonRef::steal(parts ? PySequence_Tuple(parts.get()) : nullptr);
+    if (!pair || PyList_Append(copy.get(), pair.get()) != 0) return {};
+  }
+  return copy;
+}
+
+// `items` is a list or tuple.
+bool read_header(PyObject* items, http::Field& field) {
+  if (PySequence_Fast_GET_SIZE(items) != 2) {
+    PyErr_SetString(PyExc_ValueError, kNoPair);
     return false;
   }
-  if (!read_header_bytes(PySequence_Fast_GET_ITEM(items.get(), 0), "name", field.name))
-    return false;
-  if (!read_header_bytes(PySequence_Fast_GET_ITEM(items.get(), 1), "value", field.value))
-    return false;
+  if (!read_header_bytes(PySequence_Fast_GET_ITEM(items, 0), "name", field.name)) return false;
+  if (!read_header_bytes(PySequence_Fast_GET_ITEM(items, 1), "value", field.value)) return false;
   if (!http::is_token(field.name)) {
-    PyErr_Format(PyExc_ValueError, "Invalid header name %R",
-                 PySequence_Fast_GET_ITEM(items.get(), 0));
+    PyErr_Format(PyExc_ValueError, "Invalid header name %R", PySequence_Fast_GET_ITEM(items, 0));
     return false;
   }
   field.value = http::trim(field.value);
   if (!http::is_field_value(field.value)) {
-    PyErr_Format(PyExc_ValueError, "Invalid header value %R",
-                 PySequence_Fast_GET_ITEM(items.get(), 1));
+    PyErr_Format(PyExc_ValueError, "Invalid header value %R", PySequence_Fast_GET_ITEM(items, 1));
     return false;
   }
   if (http::equals_ignoring_case(field.name, "content-length") && !is_number(field.value)) {
-    PyErr_Format(PyExc_ValueError, "Invalid Content-Length %R",
-                 PySequence_Fast_GET_ITEM(items.get(), 1));
+    PyErr_Format(PyExc_ValueError, "Invalid Content-Length %R", PySequence_Fast_GET_ITEM(items, 1));
     return false;
   }
-  if (items.get() != pair) alive.push_back(std::move(items));
   return true;
 }
 
@@ -159,13 +176,12 @@ bool read_headers(PyObject* message, std::vector<http::Field>& fields,
   fields.clear();
   PyObject* headers = optional_item(message, interned().headers);
   if (headers == nullptr) return PyErr_Occurred() == nullptr;
-  PythonRef items =
-      PythonRef::steal(PySequence_Fast(headers, "headers must be an iterable of pairs of bytes"));
+  PythonRef items = as_pairs(headers);
   if (!items) return false;
   const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.get());
   for (Py_ssize_t i = 0; i < count; ++i) {
     http::Field& field = fields.emplace_back();
-    if (!read_header(PySequence_Fast_GET_ITEM(items.get(), i), field, alive)) return false;
+    if (!read_header(PySequence_Fast_GET_ITEM(items.get(), i), field)) return false;
   }
   if (items.get() != headers) alive.push_back(std::move(items));
   return true;
@@ -190,19 +206,19 @@ bool read_response_start(PyObject* message, http::ResponseHead& head,
     return false;
   }
   head.status = static_cast<int>(value);
-  head.trailers = false;
   return read_headers(message, head.fields, alive);
 }
 
 bool read_response_body(PyObject* message, BytesView& body, More& more_body) {
+  if (!read_more(message, interned().more_body, more_body)) return false;
   PyObject* value = optional_item(message, interned().body);
-  if (value != nullptr ? !body.read(value, "body") : PyErr_Occurred() != nullptr) return false;
-  return read_more(message, interned().more_body, more_body);
+  return value != nullptr ? body.read(value, "body") : PyErr_Occurred() == nullptr;
 }
 
 bool read_accept(PyObject* message, std::string_view& subprotocol, std::vector<http::Field>& fields,
                  std::vector<PythonRef>& alive) {
   subprotocol = {};
+  if (!read_headers(message, fields, alive)) return false;
   PyObject* value = optional_item(message, interned().subprotocol);
   if (value != nullptr ? !read_text(value, "subprotocol", subprotocol)
                        : PyErr_Occurred() != nullptr)
@@ -211,7 +227,6 @@ bool read_accept(PyObject* message, std::string_view& subprotocol, std::vector<h
     PyErr_Format(PyExc_ValueError, "Invalid subprotocol %R", value);
     return false;
   }
-  if (!read_headers(message, fields, alive)) return false;
   for (const http::Field& field : fields) {
     if (http::equals_ignoring_case(field.name, "sec-websocket-protocol")) {
       PyErr_SetString(PyExc_ValueError,

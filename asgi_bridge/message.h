@@ -68,6 +68,8 @@ bool read_type(PyObject* message, MessageType& type);
 
 // Fields as views into the message's bytes objects; `alive` keeps alive those that the message
 // doesn't. Names and values are checked (RFC 9110 5.1, 5.5), so that no header can be injected.
+// Whatever may run Python comes before the first view here and in the other readers, and nothing
+// may until the views have been used.
 bool read_headers(PyObject* message, std::vector<http::Field>& fields,
                   std::vector<PythonRef>& alive);
 // "http.response.start" and "websocket.http.response.start".

@@ -137,28 +137,36 @@ PyObject* WebSocketCycle::send(PyObject* message) {
 }
 
 PyObject* WebSocketCycle::send_accept(PyObject* message) {
-  if (state_ == State::Disconnected || state_ == State::Closed) return raise_client_left();
+  const MessageReading reading(application().spare_fields);
+  std::string_view subprotocol;
+  if (!read_accept(message, subprotocol, reading->head.fields, reading->alive)) return nullptr;
+  WebSocketResponder* responder = unanswered();
+  if (responder == nullptr) return nullptr;
+  const std::vector<std::string>& offered = responder->subprotocols();
+  if (!subprotocol.empty() &&
+      std::find(offered.begin(), offered.end(), subprotocol) == offered.end()) {
+    PyErr_Format(PyExc_ValueError, "The client doesn't offer the subprotocol %R (RFC 6455 4.2.2)",
+                 PyDict_GetItem(message, interned().subprotocol));
+    return nullptr;
+  }
+  state_ = State::Open;
+  responder->accept(subprotocol, reading->head.fields);
+  return completed_none();
+}
+
+// The WebSocket whose opening handshake is to be answered; null with an exception when it has been,
+// or the client has left.
+WebSocketResponder* WebSocketCycle::unanswered() {
+  WebSocketResponder* responder = websocket_.get();
+  if (responder == nullptr || state_ == State::Disconnected || state_ == State::Closed) {
+    raise_client_left();
+    return nullptr;
+  }
   if (state_ != State::Connecting) {
     PyErr_SetString(PyExc_ValueError, "Socket has already been accepted or refused");
     return nullptr;
   }
-  std::string_view subprotocol;
-  std::vector<http::Field>& fields = application().response_head.fields;
-  bool valid = read_accept(message, subprotocol, fields, application().alive);
-  if (valid && !subprotocol.empty()) {
-    const std::vector<std::string>& offered = websocket_.get()->subprotocols();
-    valid = std::find(offered.begin(), offered.end(), subprotocol) != offered.end();
-    if (!valid) {
-      PyErr_Format(PyExc_ValueError, "The client doesn't offer the subprotocol %R (RFC 6455 4.2.2)",
-                   PyDict_GetItem(message, interned().subprotocol));
-    }
-  }
-  if (valid) {
-    state_ = State::Open;
-    websocket_.get()->accept(subprotocol, fields);
-  }
-  application().alive.clear();
-  return valid ? completed_none() : nullptr;
+  return responder;
 }
 
 PyObject* WebSocketCycle::send_message(PyObject* message) {
@@ -202,32 +210,28 @@ PyObject* WebSocketCycle::send_close(PyObject* message) {
 }
 
 PyObject* WebSocketCycle::send_denial_start(PyObject* message) {
-  if (state_ == State::Disconnected || state_ == State::Closed) return raise_client_left();
-  if (state_ != State::Connecting) {
-    PyErr_SetString(PyExc_ValueError, "Socket has already been accepted or refused");
-    return nullptr;
-  }
-  http::ResponseHead& head = application().response_head;
-  const bool valid = read_response_start(message, head, application().alive);
-  if (valid) {
-    state_ = State::Denying;
-    websocket_.get()->deny_head(head);
-  }
-  application().alive.clear();
-  return valid ? completed_none() : nullptr;
+  const MessageReading reading(application().spare_fields);
+  if (!read_response_start(message, reading->head, reading->alive)) return nullptr;
+  WebSocketResponder* responder = unanswered();
+  if (responder == nullptr) return nullptr;
+  reading->head.trailers = false;
+  state_ = State::Denying;
+  responder->deny_head(reading->head);
+  return completed_none();
 }
 
 PyObject* WebSocketCycle::send_denial_body(PyObject* message) {
-  if (state_ == State::Disconnected || state_ == State::Closed) return raise_client_left();
+  BytesView body;
+  More more = More::No;
+  if (!read_response_body(message, body, more)) return nullptr;
+  WebSocketResponder* responder = websocket_.get();
+  if (responder == nullptr || state_ == State::Disconnected || state_ == State::Closed)
+    return raise_client_left();
   if (state_ != State::Denying) {
     PyErr_SetString(PyExc_ValueError,
                     "Response has not yet been started but got websocket.http.response.body");
     return nullptr;
   }
-  BytesView body;
-  More more = More::No;
-  if (!read_response_body(message, body, more)) return nullptr;
-  WebSocketResponder* responder = websocket_.get();
   if (more == More::No) state_ = State::Closed;
   if (responder->deny_content(body.view(), more) != SendStatus::Sent) {
     PyErr_SetString(PyExc_ValueError, "Response content does not match Content-Length");
