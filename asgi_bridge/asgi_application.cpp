@@ -53,19 +53,18 @@ bool AsgiApplication::drain() {
   write_log_lines();
   started_ = 0;
   tasks_.begin_batch();
-  draining_.swap(ready_);
-  const bool lone = draining_.size() == 1;
-  for (std::size_t i = 0; i < draining_.size(); ++i) {
-    if (run(*draining_[i].get(), lone)) continue;
-    // An exception that the loop must see (SystemExit, KeyboardInterrupt): the others keep their
-    // place.
-    for (std::size_t rest = i + 1; rest < draining_.size(); ++rest)
-      ready_.push_back(std::move(draining_[rest]));
-    draining_.clear();
-    return false;
-  }
-  draining_.clear();
-  return true;
+  // Its own, as an application may run the loop inside a call of the loop (nest_asyncio).
+  std::vector<CycleRef> batch = std::exchange(ready_, std::exchange(spare_, {}));
+  const bool lone = batch.size() == 1;
+  std::size_t done = 0;
+  while (done < batch.size() && run(*batch[done].get(), lone)) ++done;
+  // After an exception that the loop must see (SystemExit, KeyboardInterrupt) the others keep their
+  // place.
+  const bool succeeded = done == batch.size();
+  for (++done; done < batch.size(); ++done) ready_.push_back(std::move(batch[done]));
+  batch.clear();
+  spare_ = std::move(batch);
+  return succeeded;
 }
 
 bool AsgiApplication::has_time_left() const {

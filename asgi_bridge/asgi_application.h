@@ -105,7 +105,7 @@ class AsgiApplication final : public Application {
   std::function<void()> on_idle_;
   std::function<void()> on_lone_response_;
   std::vector<CycleRef> ready_;
-  std::vector<CycleRef> draining_;
+  std::vector<CycleRef> spare_;  // empty, with the room of an earlier batch
   std::vector<CycleRef> running_;
   std::vector<std::string> log_lines_;
   Metrics* metrics_ = nullptr;
