@@ -3,6 +3,7 @@
 // are response_serializer.cpp's.
 #include "server/http1/http1_protocol.h"
 
+#include "server/base/release.h"
 #include "server/http1/request_parser.h"
 
 namespace cppasgi::http1 {
@@ -26,6 +27,11 @@ std::size_t Http1Protocol::receive_data(std::string_view input) {
 void Http1Protocol::receive_eof() {
   events_.clear();
   parser_->finish();
+}
+
+void Http1Protocol::end() {
+  parser_.reset();
+  release(events_);
 }
 
 bool Http1Protocol::between_requests() const { return parser_->state() == RequestState::Idle; }

@@ -56,7 +56,10 @@ class Http1Protocol {
   // (CONNECT is refused with 501.)
   bool upgrade_requested() const;
 
-  // The connection speaks another protocol now: request() is empty and takes no memory.
+  // The connection speaks another protocol now: what further requests would need is freed, and
+  // nothing but request() may be asked for.
+  void end();
+  // After end(): request() is empty and takes no memory.
   void release_request() { request_.free_memory(); }
   // Prepares for the next request on this connection; only when response_ended() and keep_alive().
   void next_request();

@@ -79,6 +79,8 @@ void Session::keep_input(std::string_view bytes) {
 
 void Session::resume() {
   resume_pending = false;
+  // It asked for this when it was accepted, maybe from inside the event that brought it.
+  if (has_open_websocket()) http_.end();
   if (phase_ == Phase::Over || waiting_input_.empty()) return;
   if (phase_ == Phase::WebSocket ? !websocket_->takes_input() : !may_take_input()) return;
   std::string input = std::exchange(waiting_input_, {});
