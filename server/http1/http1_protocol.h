@@ -56,8 +56,8 @@ class Http1Protocol {
   // (CONNECT is refused with 501.)
   bool upgrade_requested() const;
 
-  // The connection speaks another protocol now: what further requests would need is freed, and
-  // nothing but request() may be asked for.
+  // The connection speaks another protocol now: what further requests would need is freed. Only
+  // request() and bytes_to_send() remain.
   void end();
   // After end(): request() is empty and takes no memory.
   void release_request() { request_.free_memory(); }

@@ -1,14 +1,12 @@
 """An application's code that runs inside the server's, and calls the server again.
 
-Headers may be any iterable and flags any truth value, so the reading of a message can call Python;
-and programs let a loop run inside a call of it.
+Headers may be any iterable and flags any truth value, so the reading of a message can call Python.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -36,17 +34,6 @@ class Truth:
     def __bool__(self) -> bool:
         self.call()
         return True
-
-
-@contextmanager
-def suspended_task(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """As nest_asyncio does: the task that runs is none while others do."""
-    task: Any = asyncio.current_task()
-    asyncio.tasks._leave_task(loop, task)
-    try:
-        yield
-    finally:
-        asyncio.tasks._enter_task(loop, task)
 
 
 async def heads(server: Any, *requests: str) -> list[str]:
@@ -170,34 +157,3 @@ def test_a_flag_that_completes_the_denial_it_belongs_to(run: Any) -> None:  # no
             return await heads(server, HANDSHAKE)
 
     assert run(main())[0].startswith("HTTP/1.1 401 ")
-
-
-def test_a_loop_that_runs_inside_a_call_of_the_application() -> None:
-    nested: list[int] = []
-
-    async def app(scope: Scope, receive: Any, send: Any) -> None:
-        loop: Any = asyncio.get_running_loop()
-        if len(nested) < 3:
-            nested.append(len(asyncio.all_tasks()))
-            with suspended_task(loop):
-                loop._run_once()
-        await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.body"})
-
-    async def main() -> None:
-        async with serving(app) as server:
-            clients = [await Client.open(server) for _ in range(8)]
-            for _ in range(3):
-                for client in clients:
-                    client.send(GET)
-                for client in clients:
-                    assert (await client.reader.readuntil(b"0\r\n\r\n")).startswith(
-                        b"HTTP/1.1 200 "
-                    )
-            for client in clients:
-                await client.close()
-
-    loop = asyncio.SelectorEventLoop()
-    loop.run_until_complete(asyncio.wait_for(main(), 30))
-    loop.close()
-    assert nested
