@@ -11,6 +11,7 @@ namespace cppasgi::bridge {
 namespace {
 
 constexpr const char* kClientLeft = "the client has left";
+constexpr const char* kAnswered = "Socket has already been accepted or refused";
 
 // Sends that are dropped in silence after the end, for an application that listens in another task
 // (docs/design/0004).
@@ -140,7 +141,7 @@ PyObject* WebSocketCycle::send_accept(PyObject* message) {
   const MessageReading reading(application().spare_fields);
   std::string_view subprotocol;
   if (!read_accept(message, subprotocol, reading->head.fields, reading->alive)) return nullptr;
-  WebSocketResponder* responder = unanswered();
+  WebSocketResponder* responder = responder_in(State::Connecting, kAnswered);
   if (responder == nullptr) return nullptr;
   const std::vector<std::string>& offered = responder->subprotocols();
   if (!subprotocol.empty() &&
@@ -154,16 +155,16 @@ PyObject* WebSocketCycle::send_accept(PyObject* message) {
   return completed_none();
 }
 
-// The WebSocket whose opening handshake is to be answered; null with an exception when it has been,
-// or the client has left.
-WebSocketResponder* WebSocketCycle::unanswered() {
+// The WebSocket in this state; null with an exception when the client has left, or with ValueError
+// of `otherwise` in another state.
+WebSocketResponder* WebSocketCycle::responder_in(State state, const char* otherwise) {
   WebSocketResponder* responder = websocket_.get();
   if (responder == nullptr || state_ == State::Disconnected || state_ == State::Closed) {
     raise_client_left();
     return nullptr;
   }
-  if (state_ != State::Connecting) {
-    PyErr_SetString(PyExc_ValueError, "Socket has already been accepted or refused");
+  if (state_ != state) {
+    PyErr_SetString(PyExc_ValueError, otherwise);
     return nullptr;
   }
   return responder;
@@ -212,7 +213,7 @@ PyObject* WebSocketCycle::send_close(PyObject* message) {
 PyObject* WebSocketCycle::send_denial_start(PyObject* message) {
   const MessageReading reading(application().spare_fields);
   if (!read_response_start(message, reading->head, reading->alive)) return nullptr;
-  WebSocketResponder* responder = unanswered();
+  WebSocketResponder* responder = responder_in(State::Connecting, kAnswered);
   if (responder == nullptr) return nullptr;
   reading->head.trailers = false;
   state_ = State::Denying;
@@ -224,14 +225,9 @@ PyObject* WebSocketCycle::send_denial_body(PyObject* message) {
   BytesView body;
   More more = More::No;
   if (!read_response_body(message, body, more)) return nullptr;
-  WebSocketResponder* responder = websocket_.get();
-  if (responder == nullptr || state_ == State::Disconnected || state_ == State::Closed)
-    return raise_client_left();
-  if (state_ != State::Denying) {
-    PyErr_SetString(PyExc_ValueError,
-                    "Response has not yet been started but got websocket.http.response.body");
-    return nullptr;
-  }
+  WebSocketResponder* responder = responder_in(
+      State::Denying, "Response has not yet been started but got websocket.http.response.body");
+  if (responder == nullptr) return nullptr;
   if (more == More::No) state_ = State::Closed;
   if (responder->deny_content(body.view(), more) != SendStatus::Sent) {
     PyErr_SetString(PyExc_ValueError, "Response content does not match Content-Length");

@@ -47,7 +47,7 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
   void application_failed() override;
 
   PythonRef next_message(bool& pending);
-  WebSocketResponder* unanswered();
+  WebSocketResponder* responder_in(State state, const char* otherwise);
   PyObject* send_accept(PyObject* message);
   PyObject* send_message(PyObject* message);
   PyObject* send_too_late();

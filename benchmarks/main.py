@@ -24,7 +24,7 @@ from pathlib import Path
 
 import report
 from measuring import Plan, Results, run_rounds
-from servers import HOST, SERVERS, Server
+from servers import HOST, SERVERS, Server, free_port
 from workloads import CHANNELS_REDIS, WORKLOADS, Workload
 
 DEFAULT_SERVERS = "cppasgi,peregrine,weft,granian,uvicorn,socketify"
@@ -164,9 +164,7 @@ def some_installed(servers: Sequence[Server]) -> list[Server]:
 @contextmanager
 def redis(core: int | str) -> Iterator[None]:
     """Run Redis on ``core`` while the body runs, its address in ``CHANNELS_REDIS_URL``."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["taskset", "-c", str(core), "redis-server", "--port", str(port), "--bind", HOST]
     process = subprocess.Popen(
         [*command, "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL

@@ -198,6 +198,14 @@ class Running:
         self._process.wait()
 
 
+def free_port() -> int:
+    """Return a port of ``HOST`` that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def start(
     server: Server, application: str, core: int | str, under: Sequence[str] = ()
@@ -206,9 +214,7 @@ def start(
 
     ``under`` is a command that runs the server's.
     """
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *under, *server.command_line(application, port)],
         cwd=APPS,

@@ -59,7 +59,7 @@ class Http1Protocol {
   // The connection speaks another protocol now: what further requests would need is freed. Only
   // request() and bytes_to_send() remain.
   void end();
-  // After end(): request() is empty and takes no memory.
+  // Nobody asks for request() any more either: it is empty and takes no memory.
   void release_request() { request_.free_memory(); }
   // Prepares for the next request on this connection; only when response_ended() and keep_alive().
   void next_request();

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from wire import CLOSE, TEXT, close_payload, frame
+from wire import CLOSE, TEXT, close_payload, frame, handshake
 
 cppasgi = pytest.importorskip("cppasgi", reason="cppasgi is not installed in this environment")
 
@@ -72,10 +72,7 @@ class Client:
         return int(head.split()[1]), await self.reader.readexactly(length)
 
     async def upgrade(self, target: str = "/") -> None:
-        self.send(
-            f"GET {target} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
+        self.send(handshake(target))
         assert (await self.response())[0] == 101
 
     async def read_text(self) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import StartServer
 from server_process import ServerProcess
-from wire import PONG, Wire, frame
+from wire import PONG, Wire, frame, handshake
 
 APP = "apps.crowds:app"
 MEMBERS = int(os.environ.get("TEST_MEMBERS", "100"))
@@ -28,10 +28,6 @@ RESETS = int(os.environ.get("TEST_WEBSOCKET_RESETS", "500"))
 ROUNDS = int(os.environ.get("TEST_WEBSOCKET_ROUNDS", "3"))
 MOST_BYTES_PER_SOCKET = 6 * 1024
 MIB = 1 << 20
-HANDSHAKE = (
-    "GET {} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 PING_FRAME = b"\x89\x00"
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("enough_descriptors")]
@@ -44,7 +40,7 @@ class Crowd:
         self.sockets: dict[int, socket.socket] = {}
         self.received: dict[int, bytearray] = {}
         self._poll = select.epoll()
-        request = HANDSHAKE.format(target).encode()
+        request = handshake(target).encode()
         for begin in range(0, size, 100):
             wires = []
             for _ in range(min(100, size - begin)):

@@ -11,12 +11,9 @@ from typing import Any
 
 import pytest
 from test_asyncio import Client, Scope, run, serving  # noqa: F401 - run is a fixture
+from wire import handshake
 
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
-HANDSHAKE = (
-    "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 
 
 def send_now(send: Any, **message: Any) -> None:
@@ -139,7 +136,7 @@ def test_headers_that_close_the_websocket_they_would_accept(run: Any) -> None:  
 
     async def main() -> list[str]:
         async with serving(app) as server:
-            return await heads(server, HANDSHAKE)
+            return await heads(server, handshake())
 
     assert run(main())[0].startswith("HTTP/1.1 403 ")
 
@@ -154,6 +151,6 @@ def test_a_flag_that_completes_the_denial_it_belongs_to(run: Any) -> None:  # no
 
     async def main() -> list[str]:
         async with serving(app) as server:
-            return await heads(server, HANDSHAKE)
+            return await heads(server, handshake())
 
     assert run(main())[0].startswith("HTTP/1.1 401 ")

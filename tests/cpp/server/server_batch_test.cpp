@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <thread>
@@ -26,6 +27,13 @@ bool has_answer(const SocketClient& client) {
   const ssize_t count = recv(client.fd(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
   CHECK(count != 0);
   return count == 1;
+}
+
+bool loses_all_connections(TestServer& test) {
+  return run_until(test.loop, [&test] {
+    test.server.finish_batch();
+    return test.server.connections() == 0;
+  });
 }
 
 }  // namespace
@@ -110,7 +118,7 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
       test.server.finish_batch();
     }
     CHECK(answered == 16);
-    CHECK(test.server.holds_responses() == false);
+    CHECK(!test.server.holds_responses());
   }
 
   SECTION("nor when there is much to send") {
@@ -144,10 +152,7 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     test.application.http[0]->answer("one");
     test.server.finish_batch();
     client.close_now();
-    CHECK(run_until(test.loop, [&] {
-      test.server.finish_batch();
-      return test.server.connections() == 0;
-    }));
+    CHECK(loses_all_connections(test));
     CHECK(!test.server.holds_responses());
   }
 }
@@ -166,27 +171,28 @@ TEST_CASE("Server: a connection that still had something to send when it was hel
     }));
     return test.application.http.back().get();
   };
-  const std::string piece(4096, 'x');
-  std::size_t pieces = 0;  // until as much is unsent as may be
+  // Starts a response and sends pieces of content until as much is unsent as may be.
+  const auto fill = [&test](HttpResponder& responder, std::size_t most_pieces) {
+    const std::string piece(4096, 'x');
+    std::size_t pieces = 0;
+    responder.send_head({200, {}});
+    for (; pieces < most_pieces && responder.writable(); ++pieces) {
+      responder.send_content(piece, More::Yes);
+      test.server.finish_batch();
+    }
+    return pieces;
+  };
+  std::size_t pieces = 0;
   {
     SocketClient client(address);
     client.send(kGet);
-    const HttpResponder* first = wait_for_call(1)->responder();
-    test.application.http[0]->responder()->send_head({200, {}});
-    for (; first->writable(); ++pieces) {
-      test.application.http[0]->responder()->send_content(piece, More::Yes);
-      test.server.finish_batch();
-    }
+    pieces = fill(*wait_for_call(1)->responder(), SIZE_MAX);
   }
 
   SocketClient client(address);
   for (int i = 0; i < 4; ++i) client.send(kGet);
   HttpResponder* large = wait_for_call(2)->responder();
-  large->send_head({200, {}});
-  for (std::size_t i = 4; i < pieces; ++i) {  // more than the kernel takes, less than may be unsent
-    large->send_content(piece, More::Yes);
-    test.server.finish_batch();
-  }
+  fill(*large, pieces - 4);  // more than the kernel takes, less than may be unsent
   large->send_content("large", More::No);
   const HttpCall* small = wait_for_call(3);
   CHECK(test.server.holds_responses());
@@ -198,10 +204,7 @@ TEST_CASE("Server: a connection that still had something to send when it was hel
   }
 
   client.close_now();
-  CHECK(run_until(test.loop, [&] {
-    test.server.finish_batch();
-    return test.server.connections() == 0;
-  }));
+  CHECK(loses_all_connections(test));
   CHECK(!test.server.holds_responses());
   test.server.release_responses();
 }
