@@ -101,7 +101,9 @@ void AsgiApplication::remove_running(Cycle& cycle) {
 Py_ssize_t AsgiApplication::cancel_all() {
   std::vector<PythonRef> tasks;
   for (const CycleRef& cycle : running_) {
-    if (cycle->task() != nullptr) tasks.push_back(PythonRef::share(cycle->task()));
+    if (cycle->task() == nullptr) continue;
+    cycle->note_cancelled();
+    tasks.push_back(PythonRef::share(cycle->task()));
   }
   for (const PythonRef& task : tasks) {
     const PythonRef cancelled =
@@ -118,6 +120,7 @@ PyObject* AsgiApplication::overdue(std::chrono::duration<double> timeout) {
   for (const CycleRef& cycle : running_) {
     if (cycle->task() == nullptr || !cycle->is_overdue(now, timeout)) continue;
     if (PyList_Append(tasks.get(), cycle->task()) != 0) return nullptr;
+    cycle->note_cancelled();
   }
   return tasks.release();
 }
@@ -129,18 +132,41 @@ void AsgiApplication::abandon_all() {
   for (const CycleRef& cycle : running) cycle->abandon();
 }
 
-void AsgiApplication::log_exception() {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
-  const PythonRef owned_type = PythonRef::steal(type);
-  const PythonRef exception = PythonRef::steal(value);
-  const PythonRef owned_traceback = PythonRef::steal(traceback);
+void AsgiApplication::log_exception(PyObject* exception) {
   const PythonRef text =
-      PythonRef::steal(PyUnicode_FromFormat("Exception inside application: %S", exception.get()));
+      PythonRef::steal(PyUnicode_FromFormat("Exception inside application: %S", exception));
   if (text) {
-    call_logger(interned().error, text.get(), exception.get());
+    call_logger(interned().error, text.get(), exception);
+  } else {
+    PyErr_WriteUnraisable(interned().logger);
+  }
+}
+
+void AsgiApplication::log_cancellation(PyObject* exception) {
+  const PythonRef text =
+      PythonRef::steal(to_text("The application was cancelled, but not by the server"));
+  if (text) call_logger(interned().error, text.get(), exception);
+}
+
+void AsgiApplication::log_departure(PyObject* exception) {
+  const PythonRef text = PythonRef::steal(
+      to_text("The application's send() raised as its client has left, which ended the call"));
+  if (text) call_logger(interned().debug, text.get(), exception);
+}
+
+void AsgiApplication::log_endless_sender() {
+  const ExceptionAside aside;
+  auto* frame = reinterpret_cast<PyObject*>(PyEval_GetFrame());
+  const PythonRef served =
+      PythonRef::steal(PyObject_CallOneArg(served_.get(), frame == nullptr ? Py_None : frame));
+  const PythonRef text = PythonRef::steal(
+      served ? PyUnicode_FromFormat("%S goes on sending though its client has left: after %R s of "
+                                    "that, send() raises",
+                                    served.get(),
+                                    PythonRef::steal(PyFloat_FromDouble(patience_.count())).get())
+             : nullptr);
+  if (text) {
+    call_logger(interned().warning, text.get(), nullptr);
   } else {
     PyErr_WriteUnraisable(interned().logger);
   }

@@ -37,6 +37,12 @@ class AsgiApplication final : public Application {
   void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
   // Counts the running calls there; before the first of them.
   void set_metrics(Metrics& metrics) { metrics_ = &metrics; }
+  // How long send() drops messages of an application that listens once its client has left; 0: for
+  // ever. `served` says what a Python frame serves.
+  void set_patience(std::chrono::duration<double> patience, PyObject* served) {
+    patience_ = patience;
+    served_ = PythonRef::share(served);
+  }
   // Called when the ready queue gets its first entry.
   void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
   // Called when the last running call has ended.
@@ -75,8 +81,15 @@ class AsgiApplication final : public Application {
   // Is the round too young for a task that could go on to give others a turn?
   bool has_time_left() const;
   void lone_response() { on_lone_response_(); }
-  // Logs the exception that is set, or a plain line. Never raises.
-  void log_exception();
+  // May a send() still be dropped that long after the first that came too late?
+  bool is_over_patience(std::chrono::duration<double> time) const {
+    return patience_.count() != 0 && time >= patience_;
+  }
+  // Each writes a line to the log. Never raises.
+  void log_exception(PyObject* exception);     // of the application
+  void log_cancellation(PyObject* exception);  // that wasn't the server's
+  void log_departure(PyObject* exception);     // the application ended with its client's
+  void log_endless_sender();                   // which has called send() just now
   void log_error(const char* text);
 
   // Reused by the cycles for messages.
@@ -100,6 +113,8 @@ class AsgiApplication final : public Application {
   TaskStarter tasks_;
   WaitLoop wait_loop_;
   ScopeMaker scopes_;
+  std::chrono::duration<double> patience_{0};
+  PythonRef served_;
   std::weak_ptr<void> owner_;
   std::function<void()> on_ready_;
   std::function<void()> on_idle_;

@@ -12,9 +12,11 @@
 namespace cppasgi::bridge {
 
 std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pybind11::object loop,
-                                               const AsgiServerOptions& options) {
+                                               const AsgiServerOptions& options,
+                                               pybind11::object served) {
   std::shared_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_owner(server);
+  server->application_.set_patience(options.after_disconnect_timeout, served.ptr());
   if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
     throw pybind11::error_already_set();
   }

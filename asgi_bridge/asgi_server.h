@@ -22,13 +22,17 @@ struct AsgiServerOptions {
   std::string root_path;
   int access_log_fd = -1;
   bool plain_tasks = false;  // as in TaskStarter
+  // As AsgiApplication::set_patience.
+  std::chrono::duration<double> after_disconnect_timeout{60};
 };
 
 class AsgiServer {
  public:
   // Attaches to `loop`; throws pybind11::error_already_set when that fails.
+  // `served` says in a text what a Python frame serves.
   static std::shared_ptr<AsgiServer> create(pybind11::object application, pybind11::object loop,
-                                            const AsgiServerOptions& options);
+                                            const AsgiServerOptions& options,
+                                            pybind11::object served);
   ~AsgiServer();
   AsgiServer(const AsgiServer&) = delete;
   AsgiServer& operator=(const AsgiServer&) = delete;

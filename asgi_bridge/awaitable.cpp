@@ -311,11 +311,11 @@ bool WaiterList::reject_first(PyObject* type, const char* text) {
   return waiter->wake();
 }
 
-bool WaiterList::first_belongs_to_other_than(PyObject* task) const {
-  if (first_ == nullptr || first_->callback == nullptr) return false;
+PyObject* WaiterList::first_task() const {
+  if (first_ == nullptr || first_->callback == nullptr) return nullptr;
   PyObject* wake_up = first_->callback;  // bound to the task that waits
-  if (PyCFunction_Check(wake_up)) return PyCFunction_GET_SELF(wake_up) != task;
-  return PyMethod_Check(wake_up) && PyMethod_Self(wake_up) != task;
+  if (PyCFunction_Check(wake_up)) return PyCFunction_GET_SELF(wake_up);
+  return PyMethod_Check(wake_up) ? PyMethod_Self(wake_up) : nullptr;
 }
 
 void WaiterList::clear() {

@@ -55,8 +55,8 @@ class WaiterList {
   bool resolve_first(PythonRef value);
   // Ends it with an exception of `type`.
   bool reject_first(PyObject* type, const char* text);
-  // Does another task than `task` wait longest?
-  bool first_belongs_to_other_than(PyObject* task) const;
+  // The task that waits longest (borrowed); null when it isn't known.
+  PyObject* first_task() const;
   // Forgets all; the tasks stay suspended.
   void clear();
 

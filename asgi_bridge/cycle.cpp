@@ -3,9 +3,11 @@
 #include <structmember.h>
 
 #include <array>
+#include <utility>
 
 #include "asgi_bridge/asgi_application.h"
 #include "asgi_bridge/awaitable.h"
+#include "asgi_bridge/departure.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/python_types.h"
 
@@ -187,24 +189,6 @@ PyObject* to_stepped(PyObject* awaitable) {
   return methods->am_await(awaitable);
 }
 
-// Is the exception that is set the server's own, on its way back (ASGI 3.0 core)? Frameworks raise
-// one of theirs instead, in its context: Starlette's ClientDisconnect is how a streaming response
-// ends when the client has left.
-bool is_our_disconnect() {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  constexpr int kDeepest = 8;
-  bool found = false;
-  PythonRef exception = PythonRef::share(value);
-  for (int depth = 0; exception && !found && depth < kDeepest; ++depth) {
-    found = PyErr_GivenExceptionMatches(exception.get(), interned().client_disconnected) != 0;
-    exception = PythonRef::steal(PyException_GetContext(exception.get()));
-  }
-  PyErr_Restore(type, value, traceback);
-  return found;
-}
-
 PyTypeObject* make_channel_type(PyType_Spec& spec) {
   PythonRef type = PythonRef::steal(PyType_FromSpec(&spec));
   if (!type) return nullptr;
@@ -223,6 +207,14 @@ PyTypeObject* make_channel_type(PyType_Spec& spec) {
     return nullptr;
 #endif
   return reinterpret_cast<PyTypeObject*>(type.release());
+}
+
+// The task that runs now; null when none does.
+PythonRef current_task() {
+  const ExceptionAside aside;
+  PythonRef task = PythonRef::steal(PyObject_CallNoArgs(interned().current_task));
+  if (!task) PyErr_Clear();  // stepped by hand, outside of any loop
+  return task.get() == Py_None ? PythonRef() : task;
 }
 
 }  // namespace
@@ -275,28 +267,42 @@ void Cycle::returned() {
   const CycleRef keep(this);
   ended();
   application_returned();
+  end_waits();
 }
 
 bool Cycle::raised() {
   const CycleRef keep(this);
-  const bool is_ours = is_our_disconnect();
-  const bool is_cancellation = PyErr_ExceptionMatches(interned().cancelled_error) != 0;
-  const bool is_error =
-      !is_ours && !is_cancellation && PyErr_ExceptionMatches(PyExc_Exception) != 0;
-  if (is_error) application_->log_exception();
   PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);  // what follows calls into Python
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  const bool is_ours = is_departure(value);
+  const bool is_cancellation =
+      !is_ours && PyErr_GivenExceptionMatches(value, interned().cancelled_error) != 0;
+  const bool is_error =
+      !is_ours && !is_cancellation && PyErr_GivenExceptionMatches(value, PyExc_Exception) != 0;
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  if (is_ours) {
+    application_->log_departure(value);
+  } else if (is_error) {
+    application_->log_exception(value);
+  } else if (is_cancellation && running_ && !cancelled_) {
+    application_->log_cancellation(value);
+  }
   ended();
   if (is_ours) {
-    Py_CLEAR(type);
-    Py_CLEAR(value);
-    Py_CLEAR(traceback);
     application_returned();
-    return true;
+  } else {
+    application_failed();
   }
-  application_failed();
-  PyErr_Restore(type, value, traceback);
-  return is_error;
+  end_waits();
+  if (!is_ours && !is_error) {
+    PyErr_Restore(type, value, traceback);
+    return false;
+  }
+  Py_XDECREF(type);
+  Py_XDECREF(value);
+  Py_XDECREF(traceback);
+  return true;
 }
 
 void Cycle::ended() {
@@ -313,6 +319,75 @@ bool Cycle::run() {
   }
   return wake();
 }
+
+bool Cycle::wake() {
+  while (!receivers_.empty()) {
+    bool pending = false;
+    PythonRef message = next_message(pending);
+    if (pending) break;
+    if (listening_lasts() || exchange_over()) note_listener(receivers_.first_task());
+    if (!message || !receivers_.resolve_first(std::move(message))) return false;
+  }
+  if (client_left_ && !listens_beside(Party::Other)) {
+    while (!senders_.empty()) {
+      if (!senders_.reject_first(interned().client_disconnected, kClientLeft)) return false;
+    }
+  } else if (client_left_ || exchange_over() || std::exchange(writable_again_, false)) {
+    // A task that was woken here may have filled the connection again and wait behind the others.
+    while (!senders_.empty() && (client_left_ || writable())) {
+      if (!senders_.resolve_first({})) return false;
+    }
+  }
+  return true;
+}
+
+PyObject* Cycle::next_or_wait() {
+  bool pending = false;
+  PythonRef message = next_message(pending);
+  return pending ? receivers_.park(wait_loop()) : completed_with(message.release());
+}
+
+PyObject* Cycle::first_message(PyObject* message) {
+  return message == nullptr ? nullptr : make_notice(*this, message, Yields::No);
+}
+
+PyObject* Cycle::last_message(PyObject* message) {
+  return message == nullptr ? nullptr : make_notice(*this, message, Yields::Yes);
+}
+
+// After a round of the loop, in which a listener that was just started gets its first step.
+PyObject* Cycle::send_too_late() { return make_notice(*this, nullptr, Yields::Yes); }
+
+PyObject* Cycle::sent_too_late() {
+  const auto now = std::chrono::steady_clock::now();
+  if (too_late_since_ == std::chrono::steady_clock::time_point{}) too_late_since_ = now;
+  if (!listens_beside(party(current_task().get()))) return raise_client_left();
+  if (!application_->is_over_patience(now - too_late_since_)) Py_RETURN_NONE;
+  if (!std::exchange(reported_too_late_, true)) application_->log_endless_sender();
+  return raise_client_left();
+}
+
+void Cycle::note_listener() { note_listener(current_task().get()); }
+
+void Cycle::note_listener(PyObject* listener) {
+  if (listener == nullptr) return;
+  if (party(listener) == Party::Other) {
+    listens_elsewhere_ = true;
+  } else if (!listening_lasts()) {
+    listens_itself_ = true;
+  }
+}
+
+// In its eager first step the application's task isn't known yet, but is the only one.
+Cycle::Party Cycle::party(PyObject* other) const {
+  return task() == nullptr || other == task() ? Party::Application : Party::Other;
+}
+
+bool Cycle::listens_beside(Party sender) const {
+  return listens_elsewhere_ || (listens_itself_ && sender == Party::Other);
+}
+
+const WaitLoop& Cycle::wait_loop() const { return application_->wait_loop(); }
 
 bool Cycle::start() {
   const PythonRef call = PythonRef::steal(make_application_call(this));

@@ -15,6 +15,7 @@
 #include <optional>
 #include <utility>
 
+#include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/python_ref.h"
 
 namespace cppasgi::bridge {
@@ -48,6 +49,13 @@ class Cycle {
   void returned();
   bool raised();
 
+  // --- by what receive() and send() return at the ends of an exchange ---
+
+  // A task awaits receive() now: is it another than the application's own?
+  void note_listener();
+  // None for a send() that came too late and is dropped, or null with an exception.
+  PyObject* sent_too_late();
+
   // --- by the AsgiApplication ---
 
   // Starts the task the first time, then wakes who waits. False with an exception that the event
@@ -55,6 +63,8 @@ class Cycle {
   bool run();
   // Null before the start, during an eager first step, and after the end.
   PyObject* task() const { return task_.get(); }
+  // The server cancels the task, which isn't told as the application's fault.
+  void note_cancelled() { cancelled_ = true; }
   // True once, when the exchange has been over for `timeout`, as far as earlier calls have seen it.
   bool is_overdue(std::chrono::steady_clock::time_point now, std::chrono::duration<double> timeout);
   // Breaks the ties to Python when the server closes under a running call.
@@ -74,28 +84,72 @@ class Cycle {
 
   virtual PyObject* make_scope() = 0;
   virtual bool exchange_over() const = 0;  // the response is complete, or the client has left
-  virtual bool wake() = 0;                 // ends the waits that can be ended
+  virtual bool writable() const = 0;
+  // Who listens for the client's end: for HTTP whoever awaits receive() then; for WebSocket whoever
+  // has received any message in another task than the application's own, even if it doesn't wait
+  // now.
+  virtual bool listening_lasts() const = 0;
+  // The next message for the application; `pending` when there is none yet. Null with an exception
+  // otherwise.
+  virtual PythonRef next_message(bool& pending) = 0;
   virtual void application_returned() = 0;
   virtual void application_failed() = 0;  // raised or was cancelled
 
   AsgiApplication& application() { return *application_; }
   void queue();  // asks for run() soon
-  // What send() returns when it need not wait.
+
+  // What receive() returns: the next message, now or later.
+  PyObject* next_or_wait();
+  // The same for the first message, and for the last, which is given as often as it is asked for,
+  // each time after a round of the loop. They note who listens. Take `message` over (null passes an
+  // error on).
+  PyObject* first_message(PyObject* message);
+  PyObject* last_message(PyObject* message);
+  // What send() returns when it need not wait, and when it does.
   PyObject* sent();
+  PyObject* wait_to_send() { return senders_.park(wait_loop()); }
+  // The same once the client has left. Where somebody listens for that, the message is dropped:
+  // that one hears of it first and has time to act. Otherwise, and after that time, it raises
+  // ClientDisconnected (docs/design/0004).
+  PyObject* send_too_late();
+
+  // Ends the waits of an exchange that has ended, soon.
+  void end_waits() {
+    if (!receivers_.empty() || !senders_.empty()) queue();
+  }
+
+  WaiterList receivers_;
+  WaiterList senders_;
+  bool writable_again_ = false;
+  bool client_left_ = false;
 
  private:
   // A task that does nothing but send is asked after so many whether others should have a turn.
   static constexpr unsigned kSendsInTurn = 32;
 
+  const WaitLoop& wait_loop() const;
   bool start();
+  bool wake();  // ends the waits that can be ended
+  // The application's own task, or another.
+  enum class Party : bool { Application, Other };
+  Party party(PyObject* task) const;
+  void note_listener(PyObject* listener);
+  // Does somebody listen for the client's end beside this one, who sends?
+  bool listens_beside(Party sender) const;
   void ended();
 
   std::shared_ptr<AsgiApplication> application_;
   PythonRef task_;
   std::size_t references_ = 0;
   std::optional<std::chrono::steady_clock::time_point> over_since_;
-  unsigned sends_ = 0;  // that needed no waiting
+  std::chrono::steady_clock::time_point too_late_since_;  // the first send() that came too late
+  const void* listener_ = nullptr;                        // a task, only to compare: it may be gone
+  unsigned sends_ = 0;                                    // that needed no waiting
   bool reported_overdue_ = false;
+  bool reported_too_late_ = false;
+  bool listens_itself_ = false;     // the application's own task (HTTP)
+  bool listens_elsewhere_ = false;  // another one
+  bool cancelled_ = false;          // by the server
   bool started_ = false;
   bool running_ = false;
 };

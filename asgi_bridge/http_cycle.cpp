@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "asgi_bridge/asgi_application.h"
+#include "asgi_bridge/departure.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/python_values.h"
 #include "server/http/trailers.h"
@@ -10,13 +11,6 @@
 namespace cppasgi::bridge {
 
 namespace {
-
-constexpr const char* kClientLeft = "the client has left";
-
-PyObject* raise_client_left() {
-  PyErr_SetString(interned().client_disconnected, kClientLeft);
-  return nullptr;
-}
 
 PyObject* raise_unexpected(PyObject* message) {
   PyErr_Format(PyExc_ValueError, "%S is not expected now",
@@ -49,7 +43,7 @@ HttpCycle::~HttpCycle() {
 
 PyObject* HttpCycle::make_scope() {
   HttpResponder* responder = exchange_.get();
-  if (responder == nullptr) return raise_client_left();  // left before its turn came
+  if (responder == nullptr) return raise_client_left();
   const http::RequestHead& request = responder->request();
   extensions_.early_hint = request.version == http::Version::Http11;  // RFC 9110 15.2
   extensions_.trailers = http::accepts_trailers(request);
@@ -59,13 +53,9 @@ PyObject* HttpCycle::make_scope() {
 // --- receive ---
 
 PyObject* HttpCycle::receive() {
-  bool pending = false;
-  PythonRef message = next_message(pending);
-  return pending ? receivers_.park(application().wait_loop()) : completed_with(message.release());
+  return exchange_over() ? last_message(http_disconnect_message()) : next_or_wait();
 }
 
-// The next message for the application; `pending` when there is none yet. Null with an exception
-// otherwise.
 PythonRef HttpCycle::next_message(bool& pending) {
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return PythonRef::steal(http_disconnect_message());
@@ -92,26 +82,9 @@ PythonRef HttpCycle::next_message(bool& pending) {
   return {};
 }
 
-bool HttpCycle::wake() {
-  while (!receivers_.empty()) {
-    bool pending = false;
-    PythonRef message = next_message(pending);
-    if (pending) break;
-    if (!message || !receivers_.resolve_first(std::move(message))) return false;
-  }
-  if (state_ == State::Disconnected) {
-    while (!senders_.empty()) {
-      if (!senders_.reject_first(interned().client_disconnected, kClientLeft)) return false;
-    }
-  } else if (std::exchange(writable_again_, false)) {
-    while (!senders_.empty()) {
-      // A task that was woken here may have filled the connection again and wait behind the others.
-      const HttpResponder* responder = exchange_.get();
-      if (responder != nullptr && !responder->writable()) break;
-      if (!senders_.resolve_first({})) return false;
-    }
-  }
-  return true;
+bool HttpCycle::writable() const {
+  const HttpResponder* responder = exchange_.get();
+  return responder == nullptr || responder->writable();
 }
 
 void HttpCycle::on_content() {
@@ -134,7 +107,8 @@ void HttpCycle::on_writable() {
 
 void HttpCycle::on_disconnect() {
   state_ = State::Disconnected;
-  if (!receivers_.empty() || !senders_.empty()) queue();
+  client_left_ = true;
+  end_waits();
 }
 
 // --- send ---
@@ -178,7 +152,7 @@ PyObject* HttpCycle::send_start(PyObject* message) {
     responder->send_head(reading->head);
     state_ = State::Started;
   }
-  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ == State::Disconnected) return send_too_late();
   return completed_none();  // after the end of the response too: further messages are ignored
 }
 
@@ -194,19 +168,19 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   if (state_ == State::Complete) return completed_none();
   if (state_ == State::Trailers || sending_file_) return raise_unexpected(message);
   HttpResponder* responder = exchange_.get();
-  if (responder == nullptr) return raise_client_left();
+  if (responder == nullptr) return send_too_late();
   const SendStatus status = responder->send_content(body.view(), more);
   if (status == SendStatus::TooShort) state_ = State::Complete;
   if (status != SendStatus::Sent) return raise_wrong_length(status);
   content_begun_ = true;
   if (more == More::No && !trailers_announced_) return sent_all();
   if (more == More::No) state_ = State::Trailers;
-  return responder->writable() ? sent() : senders_.park(application().wait_loop());
+  return responder->writable() ? sent() : wait_to_send();
 }
 
 PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   const bool is_whole = type == MessageType::HttpResponsePathsend;
-  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ == State::Disconnected) return send_too_late();
   if (state_ != State::Started || sending_file_ || (is_whole && content_begun_))
     return raise_unexpected(message);
   FileSlice file;
@@ -214,11 +188,11 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   if (!(is_whole ? read_pathsend(message, file) : read_zerocopysend(message, file, more)))
     return nullptr;
   HttpResponder* responder = exchange_.get();
-  if (responder == nullptr) return raise_client_left();
+  if (responder == nullptr) return send_too_late();
   const SendStatus status = responder->send_file(std::move(file), more);
   if (status == SendStatus::TooShort) state_ = State::Complete;
   if (status != SendStatus::Sent) return raise_wrong_length(status);
-  if (state_ == State::Disconnected) return raise_client_left();  // or the file couldn't be read
+  if (state_ == State::Disconnected) return send_too_late();  // or the file couldn't be read
   content_begun_ = true;
   responder = exchange_.get();  // gone if all of it has left
   sending_file_ = responder != nullptr && !responder->writable();
@@ -228,7 +202,7 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   } else if (more == More::No) {
     state_ = State::Trailers;
   }
-  return sending_file_ ? senders_.park(application().wait_loop()) : sent();
+  return sending_file_ ? wait_to_send() : sent();
 }
 
 PyObject* HttpCycle::send_early_hint(PyObject* message) {
@@ -236,12 +210,12 @@ PyObject* HttpCycle::send_early_hint(PyObject* message) {
   const MessageReading reading(application().spare_fields);
   std::vector<std::string_view> links;
   if (!read_early_hint(message, links, reading->alive)) return nullptr;
-  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ == State::Disconnected) return send_too_late();
   if (state_ != State::Expected) return raise_unexpected(message);
   HttpResponder* responder = exchange_.get();
-  if (responder == nullptr) return raise_client_left();
+  if (responder == nullptr) return send_too_late();
   if (!links.empty()) responder->send_early_hints(links);
-  return responder->writable() ? sent() : senders_.park(application().wait_loop());
+  return responder->writable() ? sent() : wait_to_send();
 }
 
 PyObject* HttpCycle::send_trailers(PyObject* message) {
@@ -249,13 +223,13 @@ PyObject* HttpCycle::send_trailers(PyObject* message) {
   const MessageReading reading(application().spare_fields);
   More more = More::No;
   if (!read_trailers(message, reading->head.fields, reading->alive, more)) return nullptr;
-  if (state_ == State::Disconnected) return raise_client_left();
+  if (state_ == State::Disconnected) return send_too_late();
   if (state_ != State::Trailers || sending_file_) return raise_unexpected(message);
   HttpResponder* responder = exchange_.get();
-  if (responder == nullptr) return raise_client_left();
+  if (responder == nullptr) return send_too_late();
   responder->send_trailers(reading->head.fields, more);
   if (more == More::No) return sent_all();
-  return responder->writable() ? sent() : senders_.park(application().wait_loop());
+  return responder->writable() ? sent() : wait_to_send();
 }
 
 // The response is complete.

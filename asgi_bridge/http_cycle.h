@@ -5,7 +5,6 @@
 
 #include <memory>
 
-#include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/message.h"
 #include "asgi_bridge/scope.h"
@@ -39,11 +38,12 @@ class HttpCycle final : public Cycle, public HttpHandler {
   ~HttpCycle() override;
   PyObject* make_scope() override;
   bool exchange_over() const override { return exchange_.get() == nullptr; }
-  bool wake() override;
+  bool writable() const override;
+  bool listening_lasts() const override { return false; }
+  PythonRef next_message(bool& pending) override;
   void application_returned() override;
   void application_failed() override;
 
-  PythonRef next_message(bool& pending);
   PyObject* send_start(PyObject* message);
   PyObject* send_body(PyObject* message);
   PyObject* send_file(PyObject* message, MessageType type);
@@ -59,10 +59,7 @@ class HttpCycle final : public Cycle, public HttpHandler {
   bool content_begun_ = false;
   bool sending_file_ = false;   // on_writable follows
   bool request_ended_ = false;  // the application has all of it
-  bool writable_again_ = false;
-  PythonRef piece_;  // bytes that came while the application waits
-  WaiterList receivers_;
-  WaiterList senders_;
+  PythonRef piece_;             // bytes that came while the application waits
 };
 
 }  // namespace cppasgi::bridge

@@ -27,6 +27,12 @@ int init_interned() {
   if ((objects.empty_bytes = PyBytes_FromStringAndSize("", 0)) == nullptr) return -1;
   if ((objects.context_names = PyTuple_Pack(1, objects.context)) == nullptr) return -1;
   if ((objects.cancelled_error = attribute_of("asyncio", "CancelledError")) == nullptr) return -1;
+  if ((objects.current_task = attribute_of("asyncio", "current_task")) == nullptr) return -1;
+#if PY_VERSION_HEX >= 0x030B0000
+  objects.exception_group = PyExc_BaseExceptionGroup;
+#else
+  if ((objects.exception_group = PyTuple_New(0)) == nullptr) return -1;
+#endif
   if ((objects.task_type = attribute_of("asyncio", "Task")) == nullptr) return -1;
   if ((objects.base_event_loop = attribute_of("asyncio", "BaseEventLoop")) == nullptr) return -1;
   if ((objects.deque_type = attribute_of("collections", "deque")) == nullptr) return -1;

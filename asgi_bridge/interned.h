@@ -87,6 +87,8 @@ namespace cppasgi::bridge {
   X(exc_info, "exc_info")                         \
   X(error, "error")                               \
   X(warning, "warning")                           \
+  X(debug, "debug")                               \
+  X(exceptions, "exceptions")                     \
   X(future_blocking, "_asyncio_future_blocking")  \
   X(throw_, "throw")                              \
   X(close, "close")
@@ -98,6 +100,8 @@ struct Interned {
   PyObject* empty_bytes;
   PyObject* context_names;        // ("context",): the keyword that call_soon() takes
   PyObject* cancelled_error;      // asyncio.CancelledError
+  PyObject* current_task;         // asyncio.current_task
+  PyObject* exception_group;      // BaseExceptionGroup; before Python 3.11 an empty tuple
   PyObject* task_type;            // asyncio.Task
   PyObject* base_event_loop;      // asyncio.BaseEventLoop
   PyObject* deque_type;           // collections.deque

@@ -17,6 +17,7 @@
 #include "asgi_bridge/asgi_server.h"
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
+#include "asgi_bridge/departure.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/loop_core.h"
@@ -108,7 +109,13 @@ void define_options(py::module_& module) {
   options.def(py::init<>())
       .def_readwrite("root_path", &AsgiServerOptions::root_path)
       .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd)
-      .def_readwrite("plain_tasks", &AsgiServerOptions::plain_tasks);
+      .def_readwrite("plain_tasks", &AsgiServerOptions::plain_tasks)
+      .def_property(
+          "after_disconnect_timeout",
+          [](const AsgiServerOptions& self) { return self.after_disconnect_timeout.count(); },
+          [](AsgiServerOptions& self, double seconds) {
+            self.after_disconnect_timeout = std::chrono::duration<double>(seconds);
+          });
   def_value(options, "server_header", &ServerOptions::server_header);
   def_value(options, "date_header", &ServerOptions::date_header);
   def_value(options, "access_log_format", &ServerOptions::access_log_format);
@@ -172,7 +179,7 @@ void define_options(py::module_& module) {
 void define_server(py::module_& module) {
   py::class_<AsgiServer, std::shared_ptr<AsgiServer>>(module, "Server")
       .def(py::init(&AsgiServer::create), py::arg("application"), py::arg("loop"),
-           py::arg("options"))
+           py::arg("options"), py::arg("served"))
       .def(
           "bind_fd",
           [](AsgiServer& self, int fd, int backlog) {
@@ -238,7 +245,8 @@ void raise_os_error(std::exception_ptr thrown) {
 
 void cppasgi::bridge::define_module(py::module_& module) {
   if (init_interned() != 0 || init_messages() != 0 || init_awaitables() != 0 ||
-      init_cycles() != 0 || init_loop_bridge() != 0 || init_loop_handle() != 0) {
+      init_cycles() != 0 || init_departure() != 0 || init_loop_bridge() != 0 ||
+      init_loop_handle() != 0) {
     throw py::error_already_set();
   }
   py::register_exception_translator(&raise_os_error);

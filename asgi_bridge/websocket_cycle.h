@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/message.h"
 #include "server/application.h"
@@ -42,15 +41,18 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
   ~WebSocketCycle() override;
   PyObject* make_scope() override;
   bool exchange_over() const override { return websocket_.get() == nullptr; }
-  bool wake() override;
+  bool writable() const override;
+  // Channels receives one message at a time in a task of its own, and the next one only when its
+  // consumer has dealt with that.
+  bool listening_lasts() const override { return true; }
+  PythonRef next_message(bool& pending) override;
   void application_returned() override;
   void application_failed() override;
 
-  PythonRef next_message(bool& pending);
-  WebSocketResponder* responder_in(State state, const char* otherwise);
+  bool is_too_late() const;
+  void leave(std::uint16_t code);
   PyObject* send_accept(PyObject* message);
   PyObject* send_message(PyObject* message);
-  PyObject* send_too_late();
   PyObject* send_close(PyObject* message);
   PyObject* send_denial_start(PyObject* message);
   PyObject* send_denial_body(PyObject* message);
@@ -66,14 +68,7 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
   Handle<WebSocketResponder> websocket_;
   State state_ = State::Connecting;
   bool connect_given_ = false;
-  bool over_ = false;  // on_disconnect was called
-  bool writable_again_ = false;
-  bool listens_elsewhere_ =
-      false;  // receive() was awaited by another task than the application's own
-  int dropped_sends_ = 0;
-  std::unique_ptr<Remains> remains_;
-  WaiterList receivers_;
-  WaiterList senders_;
+  std::unique_ptr<Remains> remains_;  // once it is over
 };
 
 }  // namespace cppasgi::bridge

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextvars import Context
 from selectors import SelectorKey
+from types import FrameType
 from typing import Any, Literal
 
 from typing_extensions import TypeVarTuple, Unpack, disjoint_base
@@ -101,6 +102,9 @@ class ServerOptions:
     response_start_timeout: float
     send_timeout: float
     keep_alive_timeout: float
+    after_disconnect_timeout: float
+    """Once its client has left, how long an application that listens for that may go on sending in
+    vain."""
     websocket_handshake_timeout: float
     websocket_close_timeout: float
     websocket_age_timeout: float
@@ -121,8 +125,11 @@ class Server:
         application: _Application,
         loop: asyncio.AbstractEventLoop,
         options: ServerOptions,
+        served: Callable[[FrameType | None], str],
     ) -> None:
-        """Attaches the server to ``loop``, which has ``add_reader`` and needn't run yet."""
+        """Attaches the server to ``loop``, which has ``add_reader`` and needn't run yet.
+
+        ``served`` says what a stack serves, for the log."""
 
     def bind_fd(self, fd: int, backlog: int = 0) -> tuple[str, int] | str | None:
         """Takes over a bound socket, a copy of the descriptor.

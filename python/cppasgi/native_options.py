@@ -42,6 +42,7 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.drops_slow_readers = server.websocket_slow_reader == "drop"
     options.websocket_age_timeout = max(server.websocket_timeout, 0)
     options.websocket_idle_timeout = server.timeout_websocket_idle
+    options.after_disconnect_timeout = server.timeout_after_disconnect
     options.websocket_close_timeout = server.timeout_websocket_close
     options.proxy_address_header = (server.proxy_forwarded_address_header or "").lower()
     options.proxy_port_header = (server.proxy_forwarded_port_header or "").lower()

@@ -72,15 +72,21 @@ def _add_stopping(parser: ArgumentParser, serve: _Serve) -> None:
     time("--graceful-timeout", 10, "what responses in flight get when the server stops")
     time("--drain-delay", 0, "go on serving so long before a stop begins, for load balancers")
     time("--ws-drain-window", 1, "spread the closing of WebSockets over so long")
-    serve(
-        group,
-        "--application-close-timeout",
-        type=time_limit,
-        default=0,
-        metavar="SECONDS",
-        help="cancel application calls that go on so long after their response is complete or "
-        "their client has left; 0 is never",
-    )
+    for name, default, text in (
+        (
+            "--timeout-after-disconnect",
+            60,
+            "once its client has left, an application that listens for that may go on sending in "
+            "vain for so long; then send() raises; 0 is no limit",
+        ),
+        (
+            "--application-close-timeout",
+            0,
+            "cancel application calls that go on so long after their response is complete or "
+            "their client has left; 0 is never",
+        ),
+    ):
+        serve(group, name, type=time_limit, default=default, metavar="SECONDS", help=text)
 
 
 def is_supervised(options: Namespace) -> bool:

@@ -14,6 +14,7 @@ from cppasgi import _native
 from cppasgi.endpoints import endpoint_descriptions
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
 from cppasgi.listeners import InheritedListeners, ListenAddress, Listeners
+from cppasgi.loop_watch import served
 from cppasgi.loops import (
     LoopName,
     close_loop,
@@ -101,6 +102,7 @@ class Server:
         drain_delay: float = 0,
         ws_drain_window: float = 1,
         slow_callback: float = 1,
+        timeout_after_disconnect: float = 60,
         application_close_timeout: float = 0,
         proxy_forwarded_address_header: str | None = None,
         proxy_forwarded_port_header: str | None = None,
@@ -180,6 +182,9 @@ class Server:
                 clients return at once; at most half of the graceful time-out.
             slow_callback: seconds for which the event loop may be blocked before its stack is
                 logged.
+            timeout_after_disconnect: seconds for which an application that listens for the end
+                of its client may go on sending in vain: messages are dropped, as with Daphne.
+                Then its ``send()`` raises `ClientDisconnected`.
             application_close_timeout: seconds after which an application call is cancelled that
                 goes on after its response is complete or its client has left; 0, which is never.
                 Differs from Daphne, where it is 10.
@@ -248,6 +253,7 @@ class Server:
         self.drain_delay = drain_delay
         self.ws_drain_window = ws_drain_window
         self.slow_callback = slow_callback
+        self.timeout_after_disconnect = timeout_after_disconnect
         self.application_close_timeout = application_close_timeout
         self.proxy_forwarded_address_header = proxy_forwarded_address_header
         self.proxy_forwarded_port_header = proxy_forwarded_port_header
@@ -345,7 +351,7 @@ class Server:
         try:
             options = native_options(self)
             options.plain_tasks = makes_plain_tasks(loop)
-            native = self._native = _native.Server(application, loop, options)
+            native = self._native = _native.Server(application, loop, options, served)
             serving = Serving(
                 self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
             )

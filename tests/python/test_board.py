@@ -95,7 +95,7 @@ def test_a_heartbeat_is_on_the_board_as_long_as_the_server_lives() -> None:
     options = _native.ServerOptions()
     options.metrics_fd, options.metrics_slot = slot.fd, slot.place
     loop = asyncio.new_event_loop()
-    server = _native.Server(ignore, loop, options)
+    server = _native.Server(ignore, loop, options, str)
     before = time.monotonic_ns()
     server.note_heartbeat(0.25, 0.003)
     numbers = board.read(slot)
@@ -115,6 +115,6 @@ def test_a_place_that_is_not_on_the_board_is_refused() -> None:
     options.metrics_fd, options.metrics_slot = board.fileno(), 3
     loop = asyncio.new_event_loop()
     with pytest.raises(OSError, match="Invalid argument"):
-        _native.Server(ignore, loop, options)
+        _native.Server(ignore, loop, options, str)
     loop.close()
     board.close()
