@@ -2,6 +2,7 @@
 
 #include <structmember.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -88,9 +89,10 @@ bool LoopBridge::attach() {
   });
   tick_ = PythonRef::steal(make_callback(&LoopBridge::tick));
   soon_ = PythonRef::steal(make_callback(&LoopBridge::run_soon));
+  on_timer_ = PythonRef::steal(make_callback(&LoopBridge::on_timer));
   context_ = PythonRef::steal(PyContext_CopyCurrent());
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
-  if (!tick_ || !soon_ || !context_ || !fd) return false;
+  if (!tick_ || !soon_ || !on_timer_ || !context_ || !fd) return false;
   return PythonRef::steal(PyObject_CallMethodObjArgs(asyncio_loop_.get(), interned().add_reader,
                                                      fd.get(), tick_.get(), nullptr)) &&
          set_guest(asyncio_loop_.get(), loop_.backend_fd(), tick_.get());
@@ -101,6 +103,7 @@ void LoopBridge::detach() {
   const ExceptionAside aside;
   disarm(tick_);
   disarm(soon_);
+  disarm(on_timer_);
   loop_.set_on_touched({});
   clear_guest(asyncio_loop_.get());
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
@@ -144,20 +147,26 @@ bool LoopBridge::tick() {
   return succeeded;
 }
 
+bool LoopBridge::on_timer() {
+  timer_.clear();
+  timer_due_ = milliseconds::max();
+  return tick();
+}
+
 // libuv's timers don't make its descriptor readable: asyncio wakes us for the next one.
 void LoopBridge::arm_timer() {
-  const auto timeout = loop_.next_timeout();
-  if (!timeout || !asyncio_loop_) return;
-  const milliseconds due = loop_.now() + *timeout;
-  if (due >= timer_due_ && timer_due_ > loop_.now()) return;
+  const auto due = loop_.next_due();
+  if (!due || *due >= timer_due_ || !asyncio_loop_) return;
   const ExceptionAside aside;  // as in soon()
   if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
     PyErr_Clear();
+  // What applications did in this tick may have taken long.
+  const milliseconds left = std::max(*due - loop_.now(), milliseconds(0));
   const PythonRef delay =
-      PythonRef::steal(PyFloat_FromDouble(static_cast<double>(timeout->count()) / 1000.0));
-  timer_ = delay ? call_loop(interned().call_later, delay.get(), tick_.get()) : PythonRef();
+      PythonRef::steal(PyFloat_FromDouble(static_cast<double>(left.count()) / 1000.0));
+  timer_ = delay ? call_loop(interned().call_later, delay.get(), on_timer_.get()) : PythonRef();
   if (!timer_) PyErr_WriteUnraisable(asyncio_loop_.get());
-  timer_due_ = due;
+  timer_due_ = timer_ ? *due : milliseconds::max();
 }
 
 }  // namespace cppasgi::bridge

@@ -40,6 +40,7 @@ class LoopBridge {
  private:
   bool tick();
   bool run_soon();
+  bool on_timer();
   void arm_timer();
   PyObject* make_callback(bool (LoopBridge::*function)());
   PythonRef call_loop(PyObject* method, PyObject* first, PyObject* second = nullptr);
@@ -50,11 +51,12 @@ class LoopBridge {
   std::function<bool()> on_soon_;
   PythonRef tick_;
   PythonRef soon_;
+  PythonRef on_timer_;
   // attach()'s: a tick may be asked for inside any request, and what it starts must not find that
   // one's context variables.
   PythonRef context_;
   PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer
-  std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();
+  std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();  // max(): none is armed
   bool soon_asked_ = false;
   bool ticking_ = false;
 };

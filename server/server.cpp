@@ -95,7 +95,6 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void drain(Departure reason, milliseconds window) {
-    loop_.update_time();  // it may have waited for long
     departure = reason;
     // Their connections are complete for the kernel, so it would reset them.
     for (auto& [listener, backlog] : listeners_) listener->accept_waiting();
@@ -160,10 +159,12 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void expect_deadline(milliseconds time) override {
-    time = std::max(time, loop_.now() + kTimerGranularity);
+    if (time >= timer_due_) return;
+    const milliseconds now = loop_.now();
+    time = std::max(time, now + kTimerGranularity);
     if (time >= timer_due_) return;
     timer_due_ = time;
-    timer_.start(time - loop_.now());
+    timer_.start(time - now);
   }
 
   milliseconds now() const override { return loop_.now(); }
@@ -214,6 +215,8 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void resume_waiting() {
+    if (to_resume_.empty()) return;
+    const net::EventLoop::Standstill standstill(loop_);
     while (!to_resume_.empty()) {
       resuming_.swap(to_resume_);
       for (Session* session : resuming_) {

@@ -20,14 +20,16 @@ EventLoop::~EventLoop() {
   while (uv_loop_close(loop_.get()) == UV_EBUSY) uv_run(loop_.get(), UV_RUN_NOWAIT);
 }
 
-void EventLoop::run_once() {
-  touched_ = false;
-  uv_run(loop_.get(), UV_RUN_ONCE);
-}
+void EventLoop::run_once() { run(UV_RUN_ONCE); }
 
-void EventLoop::run_ready() {
+void EventLoop::run_ready() { run(UV_RUN_NOWAIT); }
+
+// libuv reads the clock when it begins and when it has waited.
+void EventLoop::run(int mode) {
   touched_ = false;
-  uv_run(loop_.get(), UV_RUN_NOWAIT);
+  standstill_ = true;
+  uv_run(loop_.get(), static_cast<uv_run_mode>(mode));
+  standstill_ = false;
 }
 
 void EventLoop::run_pending() {
@@ -39,19 +41,18 @@ void EventLoop::run_pending() {
 
 int EventLoop::backend_fd() const { return uv_backend_fd(loop_.get()); }
 
-std::optional<std::chrono::milliseconds> EventLoop::next_timeout() const {
+std::optional<std::chrono::milliseconds> EventLoop::next_due() const {
   if (uv_loop_alive(loop_.get()) == 0)
-    return std::nullopt;  // libuv would say 0, for uv_run to return
-  const int timeout = uv_backend_timeout(loop_.get());
+    return std::nullopt;                                // libuv would say 0, for uv_run to return
+  const int timeout = uv_backend_timeout(loop_.get());  // from its own time on
   if (timeout < 0) return std::nullopt;
-  return std::chrono::milliseconds(timeout);
+  return std::chrono::milliseconds(uv_now(loop_.get())) + std::chrono::milliseconds(timeout);
 }
 
 std::chrono::milliseconds EventLoop::now() const {
+  if (!standstill_) uv_update_time(loop_.get());
   return std::chrono::milliseconds(uv_now(loop_.get()));
 }
-
-void EventLoop::update_time() { uv_update_time(loop_.get()); }
 
 struct Timer::State {
   uv_timer_t handle{};
@@ -76,6 +77,7 @@ Timer::~Timer() {
 }
 
 void Timer::start(std::chrono::milliseconds delay) {
+  loop_.now();  // libuv counts from the time that it knows
   uv_timer_start(&state_->handle, &State::on_timer, static_cast<std::uint64_t>(delay.count()), 0);
   loop_.touch();
 }

@@ -1,6 +1,6 @@
 // libuv's loop with what all streams of it share: one read buffer, and the note that it must run
 // again. Runs by itself (run) or as a guest of another loop (run_ready with backend_fd and
-// next_timeout). One thread, the one that made it. The process must ignore SIGPIPE: writes of libuv
+// next_due). One thread, the one that made it. The process must ignore SIGPIPE: writes of libuv
 // raise it.
 #pragma once
 
@@ -31,10 +31,10 @@ class EventLoop {
   // started only in the next round.
   void run_pending();
 
-  // As a guest: run_ready() is due when this descriptor is readable, when next_timeout() is over,
-  // and when touched().
+  // As a guest: run_ready() is due when this descriptor is readable, at next_due() on now()'s
+  // clock, and when touched().
   int backend_fd() const;
-  std::optional<std::chrono::milliseconds> next_timeout() const;  // none: no timer is running
+  std::optional<std::chrono::milliseconds> next_due() const;  // none: no timer is running
   // Something was started or closed since libuv last ran. The hook is called when that happens
   // first.
   bool touched() const { return touched_; }
@@ -45,9 +45,11 @@ class EventLoop {
   }
   void set_on_touched(std::function<void()> on_touched) { on_touched_ = std::move(on_touched); }
 
-  // Milliseconds of a steady clock, read when libuv last ran or in update_time().
+  // Milliseconds of a steady clock. Reading it costs, so it stands still while libuv dispatches a
+  // round and while there is a Standstill. Otherwise each call reads it: as a guest, libuv may not
+  // have run for long.
   std::chrono::milliseconds now() const;
-  void update_time();
+  class Standstill;
 
   // For the streams of this loop.
   uv_loop_s* raw() { return loop_.get(); }
@@ -58,10 +60,29 @@ class EventLoop {
   static constexpr std::size_t kReadBufferBytes = 128 * 1024;
   static constexpr int kMaxRounds = 8;  // of run_pending
 
+  void run(int mode);
+
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<char[]> read_buffer_;
   std::function<void()> on_touched_;
   bool touched_ = true;
+  bool standstill_ = false;
+};
+
+// Has now() stand still for work that is short, and asks for it often. Not while applications run.
+class EventLoop::Standstill {
+ public:
+  explicit Standstill(EventLoop& loop) : loop_(loop), was_(loop.standstill_) {
+    loop_.now();
+    loop_.standstill_ = true;
+  }
+  ~Standstill() { loop_.standstill_ = was_; }
+  Standstill(const Standstill&) = delete;
+  Standstill& operator=(const Standstill&) = delete;
+
+ private:
+  EventLoop& loop_;
+  const bool was_;
 };
 
 // A one-shot timer. Destroying it stops it.

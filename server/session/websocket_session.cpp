@@ -112,7 +112,7 @@ void WebSocketSession::deliver(WebSocketMessage::Kind kind, std::string_view pay
   inbox_bytes_ += cost(inbox_.back());
   metrics().messages_received.add();
   metrics().messages_queued.add();
-  last_message_ = session_.host().now();
+  note_message();
   if (handler_ != nullptr) handler_->on_message();
 }
 
@@ -215,7 +215,7 @@ void WebSocketSession::refuse(int status, std::string_view text, Handshake reaso
 
 // If so chosen, nobody waits for a client that reads too slowly: it has to go.
 bool WebSocketSession::may_send() {
-  last_message_ = session_.host().now();
+  note_message();
   const bool drops = session_.host().options.websocket.slow_reader == SlowReader::Drop;
   if (!drops || state_ != State::Open || session_.writable()) return true;
   session_.log("the client reads too slowly");
@@ -337,6 +337,12 @@ milliseconds WebSocketSession::next_deadline() const {
       break;
   }
   return milliseconds::max();
+}
+
+// Reading the clock for each message is worth it only to whom the time matters.
+void WebSocketSession::note_message() {
+  const SessionHost& host = session_.host();
+  if (host.options.timeouts.websocket_idle.count() != 0) last_message_ = host.now();
 }
 
 void WebSocketSession::on_deadline(milliseconds now) {

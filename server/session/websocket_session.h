@@ -76,6 +76,7 @@ class WebSocketSession final : public WebSocketResponder {
   void handle(const websocket::ProtocolFailed& event);
   void deliver(WebSocketMessage::Kind kind, std::string_view payload);
   bool may_send();
+  void note_message();
   void on_open_deadline(std::chrono::milliseconds now);
   Metrics& metrics() const;
   void note_send();

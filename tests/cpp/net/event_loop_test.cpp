@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <poll.h>
+#include <thread>
 #include <vector>
 
 #include "net/net_fixture.h"
@@ -72,7 +73,7 @@ TEST_CASE("EventLoop: as a guest it tells its host when it is due", "[net][loop]
   CHECK(loop.touched());  // it has never run
   loop.run_pending();
   CHECK_FALSE(loop.touched());
-  CHECK_FALSE(loop.next_timeout().has_value());
+  CHECK_FALSE(loop.next_due().has_value());
   int touches = 0;
   loop.set_on_touched([&touches] { ++touches; });
 
@@ -84,9 +85,9 @@ TEST_CASE("EventLoop: as a guest it tells its host when it is due", "[net][loop]
   CHECK(touches == 1);  // the first time only
   loop.run_pending();
   CHECK_FALSE(loop.touched());
-  REQUIRE(loop.next_timeout().has_value());
-  CHECK(*loop.next_timeout() > 5s);
-  CHECK(*loop.next_timeout() <= 10s);
+  REQUIRE(loop.next_due().has_value());
+  CHECK(*loop.next_due() > loop.now() + 5s);
+  CHECK(*loop.next_due() <= loop.now() + 10s);
 
   // A connection makes the descriptor readable.
   auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
@@ -103,14 +104,65 @@ TEST_CASE("EventLoop: as a guest it tells its host when it is due", "[net][loop]
   CHECK(poll(&host, 1, 0) == 0);
 }
 
-TEST_CASE("EventLoop: now() is read anew in each round", "[net][loop]") {
+TEST_CASE("Timer: counts from its start, however long libuv hasn't run", "[net][timer]") {
+  EventLoop loop;
+  bool fired = false;
+  Timer timer(loop, [&fired] { fired = true; });
+  loop.run_pending();
+  std::this_thread::sleep_for(60ms);
+  timer.start(50ms);
+  loop.run_ready();
+  CHECK_FALSE(fired);
+  CHECK(run_until(loop, [&] { return fired; }));
+}
+
+TEST_CASE("EventLoop: next_due() stays, however late it is asked for", "[net][loop]") {
+  EventLoop loop;
+  Timer timer(loop, [] {});
+  timer.start(1h);
+  loop.run_pending();
+  const auto due = loop.next_due();
+  std::this_thread::sleep_for(20ms);
+  CHECK(loop.next_due() == due);
+  CHECK(due <= loop.now() + 1h - 19ms);
+}
+
+TEST_CASE("EventLoop: now() is the time, and stands still where it is asked to", "[net][loop]") {
   EventLoop loop;
   const auto before = loop.now();
-  bool fired = false;
-  Timer timer(loop, [&] { fired = true; });
+  std::this_thread::sleep_for(20ms);
+  CHECK(loop.now() >= before + 19ms);
+  {
+    const EventLoop::Standstill standstill(loop);
+    const auto began = loop.now();
+    std::this_thread::sleep_for(20ms);
+    CHECK(loop.now() == began);
+    {
+      const EventLoop::Standstill inner(loop);
+      CHECK(loop.now() == began);
+    }
+    CHECK(loop.now() == began);
+    CHECK(began >= before + 19ms);
+  }
+  CHECK(loop.now() >= before + 38ms);
+}
+
+TEST_CASE("EventLoop: now() stands still while a round is dispatched, and no longer",
+          "[net][loop]") {
+  EventLoop loop;
+  const auto before = loop.now();
+  std::chrono::milliseconds fired{0};
+  bool stood = false;
+  Timer timer(loop, [&] {
+    fired = loop.now();
+    std::this_thread::sleep_for(20ms);
+    stood = loop.now() == fired;
+  });
   timer.start(20ms);
-  CHECK(run_until(loop, [&] { return fired; }));
-  CHECK(loop.now() >= before + 20ms);
+  CHECK(run_until(loop, [&] { return fired.count() != 0; }));
+  CHECK(fired >= before + 20ms);
+  CHECK(stood);
+  CHECK(loop.now() >= fired + 19ms);
 }
 
 TEST_CASE("EventLoop: everything destroyed before it is freed with it", "[net][loop]") {
