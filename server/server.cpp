@@ -41,7 +41,7 @@ constexpr std::size_t kMaxRefused = 64;
 // Deadlines are checked no more often than this; none is finer.
 constexpr milliseconds kTimerGranularity{250};
 
-// Whoever runs so late has kept the loop busy: what the clients sent in time is still unread.
+// Whoever looks so late has found the loop busy: the applications had no chance to answer in time.
 constexpr milliseconds kTimerLate{1'000};
 
 }  // namespace
@@ -266,7 +266,8 @@ class Server::Impl final : public session::SessionHost {
     const milliseconds now = loop_.now();
     milliseconds next = milliseconds::max();
     const milliseconds due = std::exchange(timer_due_, next);
-    if (now - due > kTimerLate) return expect_deadline(now);
+    looks_again_ = now - due > kTimerLate && !looks_again_;
+    if (looks_again_) return expect_deadline(now);
     for (auto& session : sessions_) {
       if (session->next_deadline() <= now) session->on_deadline(now);
       next = std::min(next, session->next_deadline());
@@ -284,6 +285,7 @@ class Server::Impl final : public session::SessionHost {
   net::Timer timer_;
   net::Timer drain_timer_;
   milliseconds timer_due_ = milliseconds::max();
+  bool looks_again_ = false;  // as the latest look came late
   http::DateCache date_;
   std::vector<std::pair<std::unique_ptr<net::UvListener>, int>> listeners_;  // with its backlog
   std::vector<std::unique_ptr<Session>> sessions_;

@@ -29,6 +29,11 @@ void EventLoop::run(int mode) {
   touched_ = false;
   standstill_ = true;
   uv_run(loop_.get(), static_cast<uv_run_mode>(mode));
+  while (!due_timers_.empty()) {
+    Timer* timer = due_timers_.front();
+    due_timers_.erase(due_timers_.begin());
+    timer->on_fire_();
+  }
   standstill_ = false;
 }
 
@@ -56,35 +61,44 @@ std::chrono::milliseconds EventLoop::now() const {
 
 struct Timer::State {
   uv_timer_t handle{};
-  std::function<void()> on_fire;
+  Timer* timer = nullptr;
 
   static State& of(void* handle) {
     return *static_cast<State*>(static_cast<uv_handle_t*>(handle)->data);
   }
-  static void on_timer(uv_timer_t* timer) noexcept;
+  static void on_timer(uv_timer_t* handle) noexcept;
   static void on_closed(uv_handle_t* handle) noexcept;
 };
 
-Timer::Timer(EventLoop& loop, std::function<void()> on_fire) : state_(new State), loop_(loop) {
-  state_->on_fire = std::move(on_fire);
+Timer::Timer(EventLoop& loop, std::function<void()> on_fire)
+    : state_(new State), loop_(loop), on_fire_(std::move(on_fire)) {
   uv_timer_init(loop.raw(), &state_->handle);
+  state_->timer = this;
   state_->handle.data = state_;
 }
 
 Timer::~Timer() {
+  stop();
   uv_close(reinterpret_cast<uv_handle_t*>(&state_->handle), &State::on_closed);
   loop_.touch();
 }
 
 void Timer::start(std::chrono::milliseconds delay) {
+  stop();
   loop_.now();  // libuv counts from the time that it knows
   uv_timer_start(&state_->handle, &State::on_timer, static_cast<std::uint64_t>(delay.count()), 0);
   loop_.touch();
 }
 
-void Timer::stop() { uv_timer_stop(&state_->handle); }
+void Timer::stop() {
+  uv_timer_stop(&state_->handle);
+  std::erase(loop_.due_timers_, this);
+}
 
-void Timer::State::on_timer(uv_timer_t* timer) noexcept { of(timer).on_fire(); }
+void Timer::State::on_timer(uv_timer_t* handle) noexcept {
+  Timer* timer = of(handle).timer;
+  timer->loop_.due_timers_.push_back(timer);
+}
 
 void Timer::State::on_closed(uv_handle_t* handle) noexcept { delete &of(handle); }
 

@@ -10,10 +10,13 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 struct uv_loop_s;
 
 namespace cppasgi::net {
+
+class Timer;
 
 class EventLoop {
  public:
@@ -60,10 +63,13 @@ class EventLoop {
   static constexpr std::size_t kReadBufferBytes = 128 * 1024;
   static constexpr int kMaxRounds = 8;  // of run_pending
 
+  friend class Timer;
+
   void run(int mode);
 
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<char[]> read_buffer_;
+  std::vector<Timer*> due_timers_;  // of this round
   std::function<void()> on_touched_;
   bool touched_ = true;
   bool standstill_ = false;
@@ -85,7 +91,8 @@ class EventLoop::Standstill {
   const bool was_;
 };
 
-// A one-shot timer. Destroying it stops it.
+// A one-shot timer. It fires at the end of a round, when what has arrived by then has been read.
+// Destroying it stops it.
 class Timer {
  public:
   Timer(EventLoop& loop, std::function<void()> on_fire);
@@ -97,9 +104,12 @@ class Timer {
   void stop();
 
  private:
+  friend class EventLoop;
   struct State;
+
   State* state_;  // freed by libuv's close callback
   EventLoop& loop_;
+  std::function<void()> on_fire_;
 };
 
 }  // namespace cppasgi::net

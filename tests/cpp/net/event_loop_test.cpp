@@ -68,6 +68,34 @@ TEST_CASE("Timer: stopped or destroyed, it doesn't fire", "[net][timer]") {
   CHECK(fired == 0);
 }
 
+TEST_CASE("Timer: fires when what has arrived by then was read", "[net][timer]") {
+  EventLoop loop;
+  Recorder recorder;
+  std::unique_ptr<Stream> stream;
+  auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
+  listener->listen(1, [&](std::unique_ptr<Stream> accepted) {
+    stream = std::move(accepted);
+    stream->start_reading(recorder);
+  });
+  SocketClient client(listener->address());
+  CHECK(run_until(loop, [&] { return stream != nullptr; }));
+  loop.run_pending();
+  std::string read = "not fired";
+  Timer timer(loop, [&] { read = recorder.read; });
+  Timer* unwanted = nullptr;
+  recorder.after_read = [&] { unwanted->stop(); };
+  bool fired = false;
+  Timer stopped(loop, [&fired] { fired = true; });
+  unwanted = &stopped;
+  timer.start(1ms);
+  stopped.start(1ms);
+  client.send("in time");
+  std::this_thread::sleep_for(20ms);  // the loop is busy
+  loop.run_ready();
+  CHECK(read == "in time");
+  CHECK_FALSE(fired);
+}
+
 TEST_CASE("EventLoop: as a guest it tells its host when it is due", "[net][loop]") {
   EventLoop loop;
   CHECK(loop.touched());  // it has never run

@@ -1,5 +1,7 @@
 """Answers after a quiet time: nothing happens on any connection meanwhile, asyncio only sleeps.
 
+Or the opposite, "plod": from then on every turn of the event loop takes so long.
+
 The first part of a path says what is done, and the second how many seconds later.
 """
 
@@ -90,6 +92,19 @@ async def close(receive: Any, send: Any, seconds: float) -> None:
     REPORTS[str(seconds)] = (await receive())["code"]
 
 
+TASKS = set()
+
+
+async def plod(receive: Any, send: Any, seconds: float) -> None:
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(0)
+            time.sleep(seconds)
+
+    await text(send, "from now on")
+    TASKS.add(asyncio.ensure_future(go_on()))
+
+
 ACTIONS = {
     "answer": answer,
     "block": block,
@@ -99,4 +114,5 @@ ACTIONS = {
     "accept": accept,
     "speak": speak,
     "close": close,
+    "plod": plod,
 }
