@@ -1,0 +1,46 @@
+"""Every cell: a client comes to a moment, something happens, and the invariants hold."""
+
+from __future__ import annotations
+
+import uuid
+
+import matrix
+import pytest
+from clients import Client
+from events import EVENTS
+from invariants import Before, broken, expected
+from matrix import MOMENTS, Cell
+from services import Database
+
+from servers import Servers
+
+
+@pytest.mark.parametrize("cell", matrix.cells(), ids=str)
+def test_moment(cell: Cell, servers: Servers, database: Database) -> None:
+    key = uuid.uuid4().hex[:12]
+    server = servers.take(cell.server)
+    before = Before.of(server, database)
+    big = cell.moment == "during" and (cell.event == "silence" or not cell.app.pauses_during)
+    big = big and not cell.app.websocket and not (cell.app.endless and cell.event != "silence")
+    quiet = cell.app.endless and cell.event == "half_close"
+    client = Client(server, cell.app, key, big=big, quiet=quiet)
+    problems = []
+    try:
+        client.enter(cell.moment)
+        seen = EVENTS[cell.event](server, client, cell)
+        if seen not in expected(cell):
+            problems.append(f"the client saw {seen!r}, not {' or '.join(expected(cell))}")
+        problems += broken(cell, key, server, database, before, seen)
+    except BaseException:
+        server.close()
+        raise
+    finally:
+        client.wire.close()
+    if problems or cell.event == "sigterm":
+        server.close()
+    else:
+        servers.give_back(cell.server, server)
+    story = f"{cell.app.name}, {MOMENTS[cell.moment]}, then {cell.event}"
+    log = server.process.log()[before.log :]
+    noted = [what for _, about, what in server.notes() if about == key]
+    assert not problems, "\n".join([story, *problems, f"noted: {noted}", f"log:\n{log[-2000:]}"])
