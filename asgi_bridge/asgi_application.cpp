@@ -179,9 +179,14 @@ void AsgiApplication::log_error(const char* text) {
 
 void AsgiApplication::write_log_lines() {
   if (log_lines_.empty()) return;
+  const ExceptionAside aside;
   for (const std::string& line : std::exchange(log_lines_, {})) {
     const PythonRef text = PythonRef::steal(to_text(line));
-    if (text) call_logger(interned().warning, text.get(), nullptr);
+    if (text) {
+      call_logger(interned().warning, text.get(), nullptr);
+    } else {
+      PyErr_WriteUnraisable(interned().logger);
+    }
   }
 }
 

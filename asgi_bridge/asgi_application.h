@@ -63,6 +63,8 @@ class AsgiApplication final : public Application {
   // The tasks of calls that still run `timeout` after their exchange was over, each once: a list
   // (new reference), or null with a Python exception. Ask every now and then.
   PyObject* overdue(std::chrono::duration<double> timeout);
+  // Hands what the core logged to Python's logger. drain() does so too. Never raises.
+  void write_log_lines();
   // The server closes: lets go of running calls.
   void abandon_all();
   // A new round of the loop.
@@ -107,7 +109,6 @@ class AsgiApplication final : public Application {
 
   bool run(Cycle& cycle, bool lone);
   std::shared_ptr<AsgiApplication> share();
-  void write_log_lines();
 
   PythonRef callable_;
   TaskStarter tasks_;

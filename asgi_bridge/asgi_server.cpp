@@ -92,6 +92,7 @@ void AsgiServer::close() {
   event_loop_.run_pending();  // the close callbacks
   loop_bridge_.detach();
   on_drained_.clear();
+  application_.write_log_lines();
   application_.abandon_all();
 }
 

@@ -115,6 +115,7 @@ class Server::Impl final : public session::SessionHost {
     departure = Departure::Stop;
     listeners_.clear();
     for (auto& session : sessions_) session->cut();
+    report_left_out(milliseconds::max());
     to_resume_.clear();
     to_fail_.clear();
     to_flush_.clear();
@@ -184,7 +185,7 @@ class Server::Impl final : public session::SessionHost {
     const bool refused = limit != 0 && connections() >= limit;
     if (refused) metrics->count(Limit::Concurrency);
     if (refused && connections() >= limit + kMaxRefused) return;
-    if (refused && !refusing_) application.on_log("too many connections: new ones are refused");
+    if (refused && !refusing_) log("too many connections: new ones are refused");
     refusing_ = refused;
     auto session = std::make_unique<Session>(*this, std::move(stream));
     session->index = sessions_.size();
@@ -272,6 +273,8 @@ class Server::Impl final : public session::SessionHost {
       if (session->next_deadline() <= now) session->on_deadline(now);
       next = std::min(next, session->next_deadline());
     }
+    report_left_out(now);
+    next = std::min(next, log_limiter.next_report());
     if (next != milliseconds::max()) expect_deadline(next);
   }
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
+
+from cppasgi.log_repeats import REPEATS
 
 JSON_FORMAT = "json"
 """The value of ``--log-fmt`` that makes each line a JSON object."""
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG)
-_REPEATS = 10
-_REPEAT_SECONDS = 10.0
-_MOST_TEXTS = 1000
 
 
 class LogConfigError(ValueError):
@@ -31,6 +29,7 @@ def set_up_logging(verbosity: int, log_format: str, config: str | None) -> None:
     Raises:
         LogConfigError: the file can't be read or is wrong.
     """
+    logging.getLogger("asyncio").addFilter(REPEATS)
     if config is not None:
         from logging.config import dictConfig
 
@@ -43,7 +42,6 @@ def set_up_logging(verbosity: int, log_format: str, config: str | None) -> None:
         return
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter(log_format))
-    handler.addFilter(RepeatFilter())
     logging.basicConfig(level=_LEVELS[verbosity], handlers=[handler])
 
 
@@ -53,36 +51,6 @@ def reopen_log_files() -> None:
     for handler in {handler for each in loggers for handler in each.handlers}:
         if isinstance(handler, logging.FileHandler) and handler.mode != "w":
             handler.close()  # the next line opens it
-
-
-class RepeatFilter(logging.Filter):
-    """Lets ten equal lines of the server pass in ten seconds, and counts the others.
-
-    A client, or an application that always fails alike, then can't fill the disk. Only loggers of
-    cppasgi are touched.
-    """
-
-    def __init__(self) -> None:
-        """Starts with nothing seen."""
-        super().__init__()
-        self._seen: dict[str, list[float]] = {}  # text to its first time and number
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is to be written; one that follows left out ones says how many."""
-        if not record.name.startswith("cppasgi."):
-            return True
-        text = record.getMessage()
-        now = time.monotonic()
-        since, count = self._seen.get(text, (now, 0))
-        if now - since > _REPEAT_SECONDS:
-            left_out = int(count) - _REPEATS
-            since, count = now, 0
-            if left_out > 0:
-                record.msg, record.args = f"{text} ({left_out} more like this were left out)", ()
-        elif len(self._seen) >= _MOST_TEXTS:
-            self._seen.clear()
-        self._seen[text] = [since, count + 1]
-        return count < _REPEATS
 
 
 def _formatter(log_format: str) -> logging.Formatter:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cppasgi import _native
 from cppasgi.endpoints import ListenError
+from cppasgi.log_repeats import REPEATS
 from cppasgi.loop_watch import LoopWatch
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cppasgi.server import Server
 
 logger = logging.getLogger("cppasgi.server")
+logger.addFilter(REPEATS)
 
 _CANCEL_SECONDS = 0.2
 """What application calls get to end after they have been cancelled."""
@@ -128,6 +130,7 @@ class Serving:
             if self._stop.is_requested:
                 left = self._stop.seconds_left()
             await self._lifespan.shutdown(max(left, _LEAST_LIFESPAN_SECONDS))
+            REPEATS.report()
 
     async def _start_application(self) -> bool:
         """Runs lifespan start-up; returns False when the server was stopped meanwhile."""

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 
 #include "server/application.h"
 #include "server/base/slot_table.h"
@@ -12,6 +13,7 @@
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/session/access_log.h"
+#include "server/session/log_limiter.h"
 #include "server/session/trusted_proxies.h"
 #include "server/websocket/message_deflate.h"
 
@@ -40,6 +42,7 @@ class SessionHost {
   const ServerOptions options;
   const TrustedProxies trusted_proxies;
   AccessLog access_log;
+  LogLimiter log_limiter;
   websocket::DeflatePool deflate;
   MetricsBlock metrics;
   const bool times_requests;  // somebody wants to know how long they take
@@ -57,6 +60,12 @@ class SessionHost {
   // The session has a deadline at `time`; a later one than any other need not be told.
   virtual void expect_deadline(std::chrono::milliseconds time) = 0;
   virtual std::chrono::milliseconds now() const = 0;
+
+  // Writes a line for the operator, about a client if one is given, unless it is one too many like
+  // it. `what` is a static text.
+  void log(std::string_view what, const Address* client = nullptr);
+  // Writes how many lines were too many; due at log_limiter.next_report().
+  void report_left_out(std::chrono::milliseconds time);
   virtual http1::DefaultFields default_fields() = 0;
   bool draining() const { return departure.has_value(); }
 

@@ -22,14 +22,20 @@ void Session::log_access(std::string_view method, std::string_view target, int s
                         std::chrono::duration_cast<std::chrono::microseconds>(taken)});
 }
 
-void Session::log(std::string_view what) const {
+void Session::log(std::string_view what) const { host_.log(what, &connection().client); }
+
+void SessionHost::log(std::string_view what, const Address* client) {
+  if (!log_limiter.passes(what, now())) return expect_deadline(log_limiter.next_report());
   std::string line;
-  const Address& client = connection().client;
-  if (client.family == Address::Family::Tcp) {
-    line = client.host + ':' + std::to_string(client.port) + ": ";
+  if (client != nullptr && client->family == Address::Family::Tcp) {
+    line = client->host + ':' + std::to_string(client->port) + ": ";
   }
   line += what;
-  host_.application.on_log(line);
+  application.on_log(line);
+}
+
+void SessionHost::report_left_out(std::chrono::milliseconds time) {
+  for (const std::string& line : log_limiter.take_reports(time)) application.on_log(line);
 }
 
 // Which limit an error of the protocol speaks of, if any.

@@ -73,6 +73,10 @@ class ServerProcess:
     def log(self) -> str:
         return self._stderr.read_text(errors="replace")
 
+    def log_lines(self, begin: int) -> list[str]:
+        """Lines of the log from there on, without those that tell of others left out."""
+        return [line for line in self.log()[begin:].splitlines() if "left out" not in line]
+
     def access_log(self) -> str:
         return self._stdout.read_text(errors="replace")
 

@@ -591,7 +591,7 @@ def test_malformed_request(probe: ServerProcess, case: str) -> None:
     wait_until(lambda: '"GET /" 200' in probe.access_log()[begin:])
     access = probe.access_log()[begin:].splitlines()
     assert len([line for line in access if '"GET /" 200' not in line]) == 1
-    assert len(probe.log()[log:].splitlines()) == 1
+    assert len(probe.log_lines(log)) <= 1  # none when there were many like it just now
 
 
 def test_malformed_chunk_ends_the_connection(probe: ServerProcess, key: str) -> None:

@@ -103,7 +103,7 @@ def test_exception_before_the_response_is_500_at_once(probe: ServerProcess) -> N
         assert b"broken" not in response.body
         assert "LookupError" not in str(response.headers)
     wait_until(lambda: "broken on purpose, before" in probe.log()[log:])
-    assert len(re.findall(r" ERROR ", probe.log()[log:])) == 1
+    assert len(re.findall(r" ERROR .* broken on purpose, before", probe.log()[log:])) == 1
     assert "LookupError: broken on purpose, before the response" in probe.log()[log:]
 
 

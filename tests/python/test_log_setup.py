@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 from pathlib import Path
 
 import pytest
 from conftest import StartServer
 from waiting import wait_until
-
-from cppasgi.log_setup import RepeatFilter
 
 pytestmark = pytest.mark.python_side
 
@@ -104,37 +101,3 @@ def test_bad_log_config_is_one_line_and_status_2(
     assert process.wait() == 2
     assert process.log().startswith(f"cppasgi: error: {config}: ")
     assert process.log().count("\n") == 1
-
-
-class Clock:
-    """Time as the filter sees it."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-def test_repeats_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    monkeypatch.setattr("cppasgi.log_setup.time", clock)
-    repeats = RepeatFilter()
-
-    def passes(text: str, name: str = "cppasgi.server") -> str | None:
-        record = logging.LogRecord(name, logging.INFO, "", 0, "%s", (text,), None)
-        return record.getMessage() if repeats.filter(record) else None
-
-    assert [passes("a") for _ in range(12)] == ["a"] * 10 + [None] * 2
-    assert passes("b") == "b"
-    assert [passes("a", "django.request") for _ in range(12)] == ["a"] * 12
-    clock.now = 11.0
-    assert passes("a") == "a (2 more like this were left out)"
-    assert passes("a") == "a"
-
-
-def test_repeats_of_many_texts_take_bounded_memory() -> None:
-    repeats = RepeatFilter()
-    for number in range(5000):
-        record = logging.LogRecord("cppasgi.x", logging.INFO, "", 0, str(number), (), None)
-        assert repeats.filter(record)
-    assert len(repeats._seen) <= 1000

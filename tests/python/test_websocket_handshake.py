@@ -173,7 +173,7 @@ def test_bad_handshake(probe: ServerProcess, request_text: str, statuses: set[in
         if "Version: 99" in request_text:
             assert response.header("sec-websocket-version") == "13"
     assert probe.get("/").text == "hello"
-    assert len(probe.log()[log:].splitlines()) == 1, "a bad handshake is one log line"
+    assert len(probe.log_lines(log)) <= 1, "more than a line for a bad handshake"
 
 
 @pytest.mark.parametrize(
