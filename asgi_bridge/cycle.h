@@ -143,7 +143,6 @@ class Cycle {
   std::size_t references_ = 0;
   std::optional<std::chrono::steady_clock::time_point> over_since_;
   std::chrono::steady_clock::time_point too_late_since_;  // the first send() that came too late
-  const void* listener_ = nullptr;                        // a task, only to compare: it may be gone
   unsigned sends_ = 0;                                    // that needed no waiting
   bool reported_overdue_ = false;
   bool reported_too_late_ = false;
