@@ -1,4 +1,4 @@
-"""Makes and unmakes the event loop of a server that runs on its own."""
+"""Makes, runs and unmakes the event loop of a server that runs on its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ LoopName: TypeAlias = Literal["auto", "native", "asyncio", "uvloop"]
 
 _NATIVE_BEFORE = (3, 14)
 """Pythons that `NativeLoop` isn't tested with, whose insides it may not fit."""
+
+_CLOSE_SECONDS = 1.0
+"""What tasks of the application get that still run when the loop is closed."""
+_LEAST_CLOSE_SECONDS = 0.1
+"""The same when no time is left."""
 
 
 def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -69,12 +74,44 @@ def thread_pool_size() -> int | None:
     return int(text)
 
 
-def close_loop(loop: asyncio.AbstractEventLoop, timeout: float) -> None:
-    """Cancels what still runs on ``loop``, gives it ``timeout`` seconds to end, and closes it.
+def set_thread_pool(loop: asyncio.AbstractEventLoop, size: int) -> None:
+    """Gives ``loop`` a default executor of so many threads."""
+    from concurrent.futures import ThreadPoolExecutor  # which few starts need
+
+    loop.set_default_executor(ThreadPoolExecutor(size, "asgi"))
+
+
+def run_to_its_end(
+    loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None], stop: Callable[[], object]
+) -> SystemExit | None:
+    """Runs ``loop`` until ``serving`` is done; raises what that does.
+
+    A KeyboardInterrupt or SystemExit out of another task calls ``stop``, and ``serving`` goes on to
+    its end.
+
+    Returns:
+        The latest such SystemExit.
+    """
+    exit_request: SystemExit | None = None
+    while not serving.done():
+        try:
+            loop.run_until_complete(serving)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if serving.done():
+                raise
+            if isinstance(error, SystemExit):
+                exit_request = error
+            stop()
+    return exit_request
+
+
+def close_loop(loop: asyncio.AbstractEventLoop, seconds_left: float) -> None:
+    """Cancels what still runs on ``loop``, gives it some of the time that is left, and closes it.
 
     Differs from ``asyncio.run``: neither a task that swallows its cancellation nor a thread of the
     default executor is waited for longer.
     """
+    timeout = max(min(seconds_left, _CLOSE_SECONDS), _LEAST_CLOSE_SECONDS)
     try:
         tasks = asyncio.all_tasks(loop)
         for task in tasks:

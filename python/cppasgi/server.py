@@ -20,6 +20,8 @@ from cppasgi.loops import (
     close_loop,
     loop_factory,
     makes_plain_tasks,
+    run_to_its_end,
+    set_thread_pool,
     thread_pool_size,
 )
 from cppasgi.native_options import native_options
@@ -36,10 +38,6 @@ if TYPE_CHECKING:
 DeflateMode = Literal["off", "shared", "dedicated"]
 SlowReader = Literal["wait", "drop"]
 
-_CLOSE_SECONDS = 1.0
-"""What tasks of the application get that still run when the loop is closed."""
-_LEAST_CLOSE_SECONDS = 0.1
-"""The same when the graceful time-out is over."""
 END_SECONDS = 0.4
 """After the graceful time-out: cancelled calls, lifespan shutdown and the process's end; then it
 ends whatever it does."""
@@ -301,26 +299,14 @@ class Server:
         loop = self._make_loop()
         loop.set_debug(self.verbosity >= 3)
         if self._thread_pool_size is not None:
-            from concurrent.futures import ThreadPoolExecutor  # which few starts need
-
-            loop.set_default_executor(ThreadPoolExecutor(self._thread_pool_size, "asgi"))
+            set_thread_pool(loop, self._thread_pool_size)
         asyncio.set_event_loop(loop)
         self._runs_loop = True
-        exit_request: SystemExit | None = None
         try:
             serving = loop.create_task(self.serve(signal_handlers=self.signal_handlers))
-            while not serving.done():
-                try:
-                    loop.run_until_complete(serving)
-                except (KeyboardInterrupt, SystemExit) as error:
-                    if serving.done():
-                        raise
-                    if isinstance(error, SystemExit):
-                        exit_request = error
-                    self.shutdown()
+            exit_request = run_to_its_end(loop, serving, self.shutdown)
         finally:
-            left = self._stop.seconds_left() + END_SECONDS / 2
-            close_loop(loop, max(min(left, _CLOSE_SECONDS), _LEAST_CLOSE_SECONDS))
+            close_loop(loop, self._stop.seconds_left() + END_SECONDS / 2)
             self._signals.disarm()
         if exit_request is not None:
             raise exit_request
