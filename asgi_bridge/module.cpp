@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -45,8 +46,18 @@ py::object to_python(const Address& address) {
   return py::str(address.host);
 }
 
+// Rounded up, so that no time-out becomes 0, which is none. Infinity, and what is too long for the
+// type, is max(): no end.
 milliseconds to_milliseconds(double seconds) {
-  return std::chrono::duration_cast<milliseconds>(std::chrono::duration<double>(seconds));
+  using Seconds = std::chrono::duration<double>;
+  if (!(seconds >= 0)) throw py::value_error("a time is a number of seconds from 0 on");
+  if (Seconds(seconds) >= Seconds(milliseconds::max())) return milliseconds::max();
+  return std::chrono::ceil<milliseconds>(Seconds(seconds));
+}
+
+double to_seconds(milliseconds time) {
+  if (time == milliseconds::max()) return std::numeric_limits<double>::infinity();
+  return std::chrono::duration<double>(time).count();
 }
 
 // A property in seconds for a time-out kept in milliseconds.
@@ -54,9 +65,7 @@ template <typename Member>
 void def_seconds(py::class_<AsgiServerOptions>& options, const char* name, Member member) {
   options.def_property(
       name,
-      [member](const AsgiServerOptions& self) {
-        return std::chrono::duration<double>(self.server.timeouts.*member).count();
-      },
+      [member](const AsgiServerOptions& self) { return to_seconds(self.server.timeouts.*member); },
       [member](AsgiServerOptions& self, double seconds) {
         self.server.timeouts.*member = to_milliseconds(seconds);
       });

@@ -61,7 +61,7 @@ struct WebSocketDeflate {
       64 * 1024 * 1024;  // of all dedicated streams together; beyond it connections share
 };
 
-// Zero switches a time-out off.
+// Zero switches a time-out off, and so does max().
 struct Timeouts {
   std::chrono::milliseconds request_head{30'000};     // first byte to end of header section: 408
   std::chrono::milliseconds request_content{60'000};  // between two pieces of it: 408; as nginx

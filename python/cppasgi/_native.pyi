@@ -51,8 +51,8 @@ def metrics_layout() -> list[tuple[str, str, str, str, str, int]]:
 class ServerOptions:
     """Options of a server (server/options.h), in seconds and bytes.
 
-    A time-out of 0 is switched off, and so are `max_content_bytes`, `max_connections` and
-    `max_requests` of 0.
+    A time-out of 0 is switched off, as is an infinite one, and so are `max_content_bytes`,
+    `max_connections` and `max_requests` of 0.
     """
 
     root_path: str

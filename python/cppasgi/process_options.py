@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _ActionsContainer
 from typing import Protocol
 
-from cppasgi.values import address, number, seconds, time_limit, workers
+from cppasgi.values import address, number, time_limit, workers
 
 
 class _Serve(Protocol):
@@ -67,7 +67,7 @@ def _add_stopping(parser: ArgumentParser, serve: _Serve) -> None:
     group = parser.add_argument_group("stopping")
 
     def time(name: str, default: float, text: str) -> None:
-        serve(group, name, type=seconds, default=default, metavar="SECONDS", help=text)
+        serve(group, name, type=time_limit, default=default, metavar="SECONDS", help=text)
 
     time("--graceful-timeout", 10, "what responses in flight get when the server stops")
     time("--drain-delay", 0, "go on serving so long before a stop begins, for load balancers")

@@ -28,6 +28,7 @@ from cppasgi.native_options import native_options
 from cppasgi.serving import Serving, StopRequest
 from cppasgi.signals import StopSignals
 from cppasgi.systemd import Notifier
+from cppasgi.times import check_times
 from cppasgi.worker import Worker
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Server:
             lifespan: ``auto``, ``on`` or ``off``, see `cppasgi.lifespan.Lifespan`.
             loop: event loop that `run()` makes: ``auto``, ``native``, ``asyncio`` or ``uvloop``.
             http_timeout: seconds the application has to start its response once the request is
-                here, then it is answered with 503; 0 is no limit, here and below.
+                here, then it is answered with 503; 0 and infinity are no limit, here and below.
             timeout_request_header: seconds for a request's head, then 408.
             timeout_request_body: seconds between two pieces of a body, then 408.
             timeout_send: seconds in which a client must take some of what waits for it.
@@ -206,7 +207,7 @@ class Server:
         Raises:
             TypeError: the application is not callable.
             ValueError: an endpoint is wrong or not supported; unknown ``lifespan``, ``loop`` or
-                ``websocket_slow_reader``; a wrong ASGI_THREADS.
+                ``websocket_slow_reader``; a time that is none; a wrong ASGI_THREADS.
             ImportError: uvloop is demanded and not importable.
         """
         if not callable(application):
@@ -262,6 +263,7 @@ class Server:
         self.verbosity = verbosity
         self.ready_callable = ready_callable
         self.metrics = metrics
+        check_times(self)
         self._make_loop = loop_factory(loop)
         self._thread_pool_size = thread_pool_size()
         self._lifespan = Lifespan(application, "off" if daphne_strict else lifespan)
@@ -280,7 +282,7 @@ class Server:
         self._signals = StopSignals(
             lambda restarts: self._stop.make(restarts=restarts),
             self._listeners.remove_files,
-            drain_delay + graceful_timeout + END_SECONDS,
+            self.drain_delay + self.graceful_timeout + END_SECONDS,
             is_worker=worker is not None,
         )
 

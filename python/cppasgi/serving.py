@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -176,6 +177,8 @@ class Serving:
 
     def _watch_loop(self) -> LoopWatch | None:
         slow = self._server.slow_callback
+        if math.isinf(slow):
+            slow = 0
         notifier = self._server.notifier
         if not slow and notifier is None and self._server.metrics is None:
             return None
@@ -205,6 +208,8 @@ class Serving:
     async def _drain(self, timeout: float) -> None:
         drained = asyncio.Event()
         window = min(self._server.ws_drain_window, max(timeout, 0) / 2)
+        if math.isinf(window):
+            window = 0  # the end of it would never come
         self._native.drain(drained.set, self._stop.restarts, window)
         killed = 0
         if not await _is_set_within(drained, timeout):

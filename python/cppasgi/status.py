@@ -18,7 +18,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
+from cppasgi.values import time_limit
+
 _TIMEOUT_SECONDS = 5.0
+_LONGEST_INTERVAL_SECONDS = 86_400.0
 
 Status = dict[str, Any]
 
@@ -93,14 +96,14 @@ def main(command: str, args: Sequence[str]) -> None:
         parser.add_argument("--json", action="store_true", help="print what /status says")
     else:
         parser.add_argument(
-            "--interval", metavar="SECONDS", type=float, default=1.0, help="default 1"
+            "--interval", metavar="SECONDS", type=time_limit, default=1.0, help="default 1"
         )
     options = parser.parse_args(args)
     if not options.metrics:
         parser.error("--metrics ADDRESS or the variable CPPASGI_METRICS is needed")
     try:
         if command == "top":
-            _top(options.metrics, max(options.interval, 0.1))
+            _top(options.metrics, min(max(options.interval, 0.1), _LONGEST_INTERVAL_SECONDS))
             return
         status = fetch_status(options.metrics)
     except StatusError as error:

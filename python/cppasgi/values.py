@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import re
 from collections.abc import Callable
 
+from cppasgi import times
 from cppasgi.endpoints import build_endpoint_description_strings
 from cppasgi.log_setup import JSON_FORMAT
 
 _MOST = 2**31 - 1
-_MOST_SECONDS = 10**9
 
 
 def port(text: str) -> int:
@@ -104,21 +103,23 @@ def number(least: int, most: int = _MOST) -> Callable[[str], int]:
 
 def seconds(text: str) -> float:
     """A time; negative ones mean what the flag says they do."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return value
+    return _time(text, times.seconds)
 
 
 def time_limit(text: str) -> float:
     """A time from 0 on."""
-    value = seconds(text)
-    if not 0 <= value <= _MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_MOST_SECONDS} seconds")
-    return value
+    return _time(text, times.time_limit)
+
+
+def _time(text: str, check: Callable[[float], float]) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    try:
+        return check(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _integer(text: str, least: int, most: int) -> int:

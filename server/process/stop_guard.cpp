@@ -44,6 +44,17 @@ nanoseconds now() {
   return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
+// When `time` from now on is over; kNever if that is beyond the clock.
+nanoseconds after(nanoseconds time) {
+  const nanoseconds begun = now();
+  return time > kNever - begun ? kNever : begun + time;
+}
+
+// milliseconds::max() is more than nanoseconds can hold.
+nanoseconds limited(milliseconds time) {
+  return std::min(time, std::chrono::floor<milliseconds>(kNever));
+}
+
 void wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = write(wake_fd, &one, sizeof one);
@@ -98,7 +109,7 @@ void start_thread() {
 void on_signal(int signum) noexcept {
   const int error = errno;
   nanoseconds none = kNever;
-  if (deadline.compare_exchange_strong(none, now() + countdown.load())) wake();
+  if (deadline.compare_exchange_strong(none, after(countdown))) wake();
   errno = error;
   handlers[static_cast<std::size_t>(signum)].sa_handler(signum);
 }
@@ -108,7 +119,7 @@ void on_signal(int signum) noexcept {
 void guard_stop(const std::vector<int>& signals, milliseconds grace, int signal_for_dump) {
   if (wake_fd < 0) start_thread();
   guarded_thread = pthread_self();
-  countdown = grace;
+  countdown = limited(grace);
   dump_signal = signal_for_dump;
   for (const int signum : signals) {
     struct sigaction handler{};
@@ -126,7 +137,7 @@ void guard_stop(const std::vector<int>& signals, milliseconds grace, int signal_
 
 void end_process_in(milliseconds time) {
   if (wake_fd < 0) start_thread();
-  deadline = now() + time;
+  deadline = after(limited(time));
   wake();
 }
 

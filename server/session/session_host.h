@@ -21,10 +21,11 @@ namespace cppasgi::session {
 
 class Session;
 
-// When `delay` after `since` is over; max() for a delay of 0, which is none.
+// When `delay` after `since` is over; max(), never, for a delay of 0 and one without end.
 inline std::chrono::milliseconds deadline_after(std::chrono::milliseconds since,
                                                 std::chrono::milliseconds delay) {
-  return delay.count() == 0 ? std::chrono::milliseconds::max() : since + delay;
+  constexpr auto kNever = std::chrono::milliseconds::max();
+  return delay.count() == 0 || delay > kNever - since ? kNever : since + delay;
 }
 
 class SessionHost {

@@ -209,9 +209,8 @@ def test_no_limit_of_the_time_to_a_response_by_default(server: StartServer) -> N
         ["--limit-concurrency", "99999999999"],
         ["--timeout-request-header", "soon"],
         ["--timeout-request-body", "-1"],
-        ["--timeout-send", "inf"],
         ["--timeout-keep-alive", "nan"],
-        ["-t", "1e30"],
+        ["-t", "-3"],
     ],
     ids=" ".join,
 )

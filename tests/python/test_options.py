@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ class Flag(NamedTuple):
 
 
 def times(name: str, *more_bad: str) -> Flag:
-    return Flag(name, "2.5", 2.5, ("soon", "inf", "nan", "", *more_bad))
+    return Flag(name, "2.5", 2.5, ("soon", "nan", "-nan", "", *more_bad))
 
 
 def numbers(name: str, *more_bad: str) -> Flag:
@@ -43,15 +44,15 @@ FLAGS = [
     Flag("--root-path", "/prefix", "/prefix", ("/\udcff", "/\t")),
     Flag("--lifespan", "on", "on", ("maybe", "")),
     Flag("--loop", "asyncio", "asyncio", ("twisted", "")),
-    times("--graceful-timeout"),
-    times("--application-close-timeout", "-1", "1e10"),
-    times("--drain-delay"),
-    times("--ws-drain-window"),
+    times("--graceful-timeout", "-1", "-inf"),
+    times("--application-close-timeout", "-1", "-inf"),
+    times("--drain-delay", "-1", "-inf"),
+    times("--ws-drain-window", "-1", "-inf"),
     Flag("--workers", "3", 3, ("0", "-1", "many", "1025", "")),
     numbers("--max-requests"),
-    times("--worker-lifetime", "-1", "1e10"),
+    times("--worker-lifetime", "-1", "-inf"),
     numbers("--worker-max-rss"),
-    times("--slow-callback", "-1", "1e10"),
+    times("--slow-callback", "-1", "-inf"),
     Flag(
         "--metrics",
         "[::1]:9100",
@@ -67,11 +68,11 @@ FLAGS = [
     Flag("--proxy-headers-host", "X-Real-IP", "X-Real-IP", ("X Real", "X:")),
     Flag("--proxy-headers-port", "X-Real-Port", "X-Real-Port", ("X\n",)),
     Flag("--server-name", "mine", "mine", ("a\r\nb: c",)),
-    times("--http-timeout", "-1", "1e10"),
-    times("--timeout-request-header", "-1", "1e10"),
-    times("--timeout-request-body", "-1", "1e10"),
-    times("--timeout-send", "-1", "1e10"),
-    times("--timeout-keep-alive", "-1", "1e10"),
+    times("--http-timeout", "-1", "-inf"),
+    times("--timeout-request-header", "-1", "-inf"),
+    times("--timeout-request-body", "-1", "-inf"),
+    times("--timeout-send", "-1", "-inf"),
+    times("--timeout-keep-alive", "-1", "-inf"),
     numbers("--limit-request-line", "0"),
     numbers("--limit-request-header", "0"),
     numbers("--limit-request-fields", "0"),
@@ -83,8 +84,8 @@ FLAGS = [
     times("--websocket_timeout"),
     numbers("--websocket-max-message-size"),
     numbers("--websocket-max-frame-size"),
-    times("--timeout-websocket-idle", "-1", "1e10"),
-    times("--timeout-websocket-close", "-1", "1e10"),
+    times("--timeout-websocket-idle", "-1", "-inf"),
+    times("--timeout-websocket-close", "-1", "-inf"),
     numbers("--limit-websocket-queue", "0"),
     numbers("--limit-websocket-unsent", "0"),
     Flag("--websocket-slow-reader", "drop", "drop", ("cut", "")),
@@ -147,6 +148,20 @@ def test_good_values(flag: Flag) -> None:
     options = parse(flag.name, flag.good, "a:b")
     assert getattr(options, action(flag.name).dest) == flag.value
     assert options.application == "a:b"
+
+
+@pytest.mark.parametrize("text", ["inf", "Infinity", "1e17", "1e400"])
+@pytest.mark.parametrize("name", [flag.name for flag in FLAGS if flag.good == "2.5"])
+def test_times_without_end(name: str, text: str, tmp_path: Path) -> None:
+    """From the command line, from the environment, and as a string and a number of a file."""
+    dest = action(name).dest
+    assert getattr(parse(name, text), dest) == math.inf
+    variable = "CPPASGI_" + key(name).replace("-", "_").upper()
+    assert getattr(parse(environ={variable: text}), dest) == math.inf
+    file = tmp_path / "site.toml"
+    for value in (f'"{text}"', text.replace("Infinity", "inf")):
+        file.write_text(f"{key(name)} = {value}\n")
+        assert getattr(parse(config=str(file)), dest) == math.inf
 
 
 @pytest.mark.parametrize(("name", "bad"), BAD)

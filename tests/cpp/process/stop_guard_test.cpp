@@ -99,6 +99,21 @@ TEST_CASE("guard_stop: a process that ends in time ends as it likes", "[process]
   CHECK(outcome.output.empty());
 }
 
+TEST_CASE("guard_stop: a countdown without end ends nothing", "[process]") {
+  const Outcome outcome = run(SIGTERM, [] {
+    std::signal(SIGTERM, &on_stop);
+    guard_stop({SIGTERM}, milliseconds::max(), 0);
+    say_ready();
+    wait_for_stop();
+    std::this_thread::sleep_for(milliseconds(200));
+    end_process_in(milliseconds::max());
+    std::this_thread::sleep_for(milliseconds(200));
+    _exit(7);
+  });
+  CHECK(WEXITSTATUS(outcome.status) == 7);
+  CHECK(outcome.output.empty());
+}
+
 TEST_CASE("guard_stop: signals without a handler keep what they do", "[process]") {
   const Outcome outcome = run(SIGTERM, [] {
     std::signal(SIGTERM, SIG_DFL);

@@ -281,9 +281,11 @@ TEST_CASE("Session: a WebSocket client that reads nothing is cut", "[session][li
   CHECK(application.websockets.at(0)->close_code == 1006);
 }
 
-TEST_CASE("Session: times of zero never come", "[session][limits]") {
+TEST_CASE("Session: times of zero, and those without end, never come", "[session][limits]") {
+  using std::chrono::milliseconds;
+  const auto never = GENERATE(0ms, milliseconds::max(), milliseconds::max() - 1ms);
   ServerOptions options;
-  options.timeouts.request_content = options.timeouts.send = 0ms;
+  options.timeouts.request_content = options.timeouts.send = never;
   TestApplication application;
   FakeHost host(application, options);
   const auto wire = host.connect();

@@ -42,6 +42,14 @@ std::string closed_with(unsigned code, std::string_view reason) {
   return server_frame(8, close_payload(code, reason));
 }
 
+// Times of which none ever comes.
+ServerOptions endless() {
+  constexpr auto kMost = std::chrono::milliseconds::max();
+  ServerOptions options;
+  options.timeouts = {kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost};
+  return options;
+}
+
 // Without pings, so that only what a test sets has a deadline.
 ServerOptions quiet() {
   ServerOptions options;
@@ -52,6 +60,18 @@ ServerOptions quiet() {
 }
 
 }  // namespace
+
+TEST_CASE("WebSocketSession: times without end never come", "[session][websocket][time]") {
+  Open open(endless());
+  open.host.pass(10'000h);
+  CHECK(open.wire->take().empty());
+  open.call().responder()->close(1000, {});
+  open.host.pass(10'000h);
+  CHECK(open.wire->take() == closed_with(1000, {}));
+  CHECK(open.call().disconnects == 0);
+  open.wire->send(close_frame(1000));
+  CHECK(open.call().close_code == 1000);
+}
 
 TEST_CASE("WebSocketSession: none stays open for longer than its age, however busy it is",
           "[session][websocket][time]") {
