@@ -60,6 +60,7 @@ constexpr std::array<const char*, static_cast<std::size_t>(Limit::Count)> kLimit
     "limit_request_body",
     "limit_keep_alive_requests",
     "limit_concurrency",
+    "open_files",
     "timeout_request_header",
     "timeout_request_body",
     "timeout_keep_alive",

@@ -69,6 +69,7 @@ enum class Limit : std::uint8_t {
   RequestBody,
   KeepAliveRequests,
   Concurrency,
+  OpenFiles,  // accepting had to pause
   TimeoutRequestHeader,
   TimeoutRequestBody,
   TimeoutKeepAlive,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -68,8 +69,9 @@ class Server::Impl final : public session::SessionHost {
 
   void start() {
     for (auto& [listener, backlog] : listeners_) {
-      listener->listen(backlog,
-                       [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); });
+      listener->listen(
+          backlog, [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); },
+          [this](std::error_code error) { note_shortage(error); });
     }
   }
 
@@ -195,6 +197,17 @@ class Server::Impl final : public session::SessionHost {
       sessions_.back()->refuse();
     } else {
       sessions_.back()->read_waiting();
+    }
+  }
+
+  void note_shortage(std::error_code error) {
+    metrics->count(Limit::OpenFiles);
+    if (error == std::errc::too_many_files_open) {
+      log("too many open files: new connections wait until some are closed");
+    } else if (error == std::errc::too_many_files_open_in_system) {
+      log("the machine has too many open files: new connections wait until some are closed");
+    } else {
+      log("the kernel can't give new connections at the moment: they wait");
     }
   }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -17,23 +19,38 @@
 
 namespace cppasgi::net {
 
+// libuv binds the socket; connections are accepted here, behind a poll handle. With uv_listen,
+// libuv closes whoever waits when no descriptor is free, and tells nobody.
 struct UvListener::State {
   union {
     uv_handle_t handle;
-    uv_stream_t stream;
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   };
+  uv_poll_t poll;
+  int handles = 1;  // of libuv that are open: the poll handle is there from listen() on
   EventLoop* loop = nullptr;
   Address::Family family = Address::Family::Tcp;
   std::shared_ptr<const Address> local;  // of every connection; null when each has its own
-  OnAccept on_accept;
+  OnAccept on_accept;                    // null once the UvListener is gone, or before listen()
+  OnShortage on_shortage;
+  std::unique_ptr<Timer> retry;  // there while accepting pauses
 };
 
 namespace {
 
-void on_connection(uv_stream_t* listener, int status) noexcept;
+// Without a free descriptor. Nothing tells when there is one, as anybody may close a file.
+constexpr std::chrono::milliseconds kRetryTime{100};
+
+void accept_all(UvListener::State& state);
+void on_readable(uv_poll_t* poll, int status, int events) noexcept;
 void on_closed(uv_handle_t* handle) noexcept;
+
+int fd_of(const UvListener::State& state) {
+  uv_os_fd_t fd = -1;
+  uv_fileno(&state.handle, &fd);
+  return fd;
+}
 
 UvListener::State* make_state(EventLoop& loop, Address::Family family) {
   auto* state = new UvListener::State;
@@ -113,8 +130,11 @@ std::unique_ptr<UvListener> UvListener::adopt(EventLoop& loop, int fd) {
 
 UvListener::~UvListener() {
   state_->on_accept = nullptr;
-  uv_close(&state_->handle, &on_closed);
+  state_->retry.reset();
   state_->loop->touch();
+  // Before the socket, which closes the descriptor.
+  if (state_->handles == 2) uv_close(reinterpret_cast<uv_handle_t*>(&state_->poll), &on_closed);
+  uv_close(&state_->handle, &on_closed);
 }
 
 Address UvListener::address() const { return address_of(state_->handle, Side::Local); }
@@ -128,39 +148,63 @@ bool is_wildcard(const Address& address) {
 
 }  // namespace
 
-void UvListener::listen(int backlog, OnAccept on_accept) {
-  state_->on_accept = std::move(on_accept);
+void UvListener::listen(int backlog, OnAccept on_accept, OnShortage on_shortage) {
+  if (::listen(fd_of(*state_), backlog) != 0)
+    throw std::system_error(errno, std::generic_category(), "listen");
   if (Address own = address(); !is_wildcard(own))
     state_->local = std::make_shared<const Address>(std::move(own));
-  check_start(uv_listen(&state_->stream, backlog, &on_connection), "listen");
+  state_->on_accept = std::move(on_accept);
+  state_->on_shortage = std::move(on_shortage);
+  if (state_->handles == 1) {  // else it was called before
+    check_start(uv_poll_init(state_->loop->raw(), &state_->poll, fd_of(*state_)), "listen");
+    ++state_->handles;
+    state_->poll.data = state_;
+  }
+  uv_poll_start(&state_->poll, UV_READABLE, &on_readable);
   state_->loop->touch();
 }
 
-// Not with uv_accept, which takes the one connection that libuv has accepted by itself.
-void UvListener::accept_waiting() {
-  uv_os_fd_t listener = -1;
-  uv_fileno(&state_->handle, &listener);
-  while (state_->on_accept) {
-    const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == ECONNABORTED || errno == EINTR)) continue;
-    if (fd < 0) return;
-    auto stream = UvStream::adopt(*state_->loop, fd, state_->family, state_->local);
-    if (stream != nullptr) state_->on_accept(std::move(stream));
-  }
-}
+void UvListener::accept_waiting() { accept_all(*state_); }
 
 namespace {
 
-void on_connection(uv_stream_t* listener, int status) noexcept {
-  auto& state = *static_cast<UvListener::State*>(listener->data);
-  if (status < 0 || !state.on_accept) return;
-  std::unique_ptr<UvStream> stream =
-      UvStream::accept(*state.loop, listener, state.family, state.local);
-  if (stream != nullptr) state.on_accept(std::move(stream));
+void pause_accepting(UvListener::State& state, int error) {
+  const bool is_new = state.retry == nullptr;
+  if (is_new) {
+    uv_poll_stop(&state.poll);
+    state.retry = std::make_unique<Timer>(*state.loop, [&state] { accept_all(state); });
+  }
+  state.retry->start(kRetryTime);
+  if (is_new) state.on_shortage({error, std::generic_category()});
+}
+
+void resume_accepting(UvListener::State& state) {
+  if (state.retry == nullptr) return;
+  state.retry.reset();
+  uv_poll_start(&state.poll, UV_READABLE, &on_readable);
+  state.loop->touch();
+}
+
+void accept_all(UvListener::State& state) {
+  while (state.on_accept) {
+    const int fd = accept4(fd_of(state), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      if (errno != EAGAIN) return pause_accepting(state, errno);
+      return resume_accepting(state);
+    }
+    auto stream = UvStream::adopt(*state.loop, fd, state.family, state.local);
+    if (stream != nullptr) state.on_accept(std::move(stream));
+  }
+}
+
+void on_readable(uv_poll_t* poll, int, int) noexcept {
+  accept_all(*static_cast<UvListener::State*>(poll->data));
 }
 
 void on_closed(uv_handle_t* handle) noexcept {
-  delete static_cast<UvListener::State*>(handle->data);
+  auto* state = static_cast<UvListener::State*>(handle->data);
+  if (--state->handles == 0) delete state;
 }
 
 }  // namespace

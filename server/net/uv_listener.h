@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "server/base/address.h"
 #include "server/net/stream.h"
@@ -17,6 +18,7 @@ class EventLoop;
 class UvListener {
  public:
   using OnAccept = std::function<void(std::unique_ptr<Stream>)>;
+  using OnShortage = std::function<void(std::error_code)>;
 
   // Each throws std::system_error when it can't. `host` may be a name; its first address is taken.
   // Port 0 takes a free one.
@@ -29,8 +31,10 @@ class UvListener {
   UvListener& operator=(const UvListener&) = delete;
 
   Address address() const;
-  // Starts accepting; throws std::system_error.
-  void listen(int backlog, OnAccept on_accept);
+  // Starts accepting; throws std::system_error. When the kernel can't give a connection that waits,
+  // mostly since no descriptor is free (EMFILE), `on_shortage` hears of it once, and the waiting
+  // ones are tried again every now and then.
+  void listen(int backlog, OnAccept on_accept, OnShortage on_shortage = [](std::error_code) {});
   // Accepts at once whoever waits already.
   void accept_waiting();
 

@@ -97,14 +97,6 @@ UvStream::UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<cons
   state_->handle.data = state_;
 }
 
-std::unique_ptr<UvStream> UvStream::accept(EventLoop& loop, uv_stream_s* listener,
-                                           Address::Family family,
-                                           std::shared_ptr<const Address> local) {
-  std::unique_ptr<UvStream> stream(new UvStream(loop, family, std::move(local)));
-  if (uv_accept(listener, &stream->state_->stream) != 0) return nullptr;
-  return stream;
-}
-
 std::unique_ptr<UvStream> UvStream::adopt(EventLoop& loop, int fd, Address::Family family,
                                           std::shared_ptr<const Address> local) {
   std::unique_ptr<UvStream> stream(new UvStream(loop, family, std::move(local)));

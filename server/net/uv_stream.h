@@ -8,20 +8,14 @@
 
 #include "server/net/stream.h"
 
-struct uv_stream_s;
-
 namespace cppasgi::net {
 
 class EventLoop;
 
 class UvStream final : public Stream {
  public:
-  // Accepts the connection waiting at `listener`, which is of `family`. `local` is the address of
-  // this end; null when it isn't known yet and has to be asked for. Null when it is gone already.
-  static std::unique_ptr<UvStream> accept(EventLoop& loop, uv_stream_s* listener,
-                                          Address::Family family,
-                                          std::shared_ptr<const Address> local);
-  // The same with a connected, non-blocking socket, which it owns from then on. Null if libuv
+  // Takes a connected, non-blocking socket of `family`, which it owns from then on. `local` is the
+  // address of this end; null when it isn't known yet and has to be asked for. Null if libuv
   // doesn't take it; then it is closed.
   static std::unique_ptr<UvStream> adopt(EventLoop& loop, int fd, Address::Family family,
                                          std::shared_ptr<const Address> local);

@@ -1,7 +1,7 @@
 // Keeps clients from filling the operator's log. Lines that say the same are repeats, whichever
-// client they are about: in ten seconds ten of them are written, and twenty in a second of all kinds
-// together. The first of each kind always is, so that a flood hides nothing else. The others are
-// counted, and told of when the ten seconds are over.
+// client they are about: in ten seconds ten of them are written, and twenty in a second of all
+// kinds together. The first of each kind always is, so that a flood hides nothing else. The others
+// are counted, and told of when the ten seconds are over.
 #pragma once
 
 #include <chrono>

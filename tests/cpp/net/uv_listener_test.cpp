@@ -2,6 +2,7 @@
 #include "server/net/uv_listener.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include <memory>
 #include <string>
@@ -228,4 +229,62 @@ TEST_CASE("UvListener: destroyed, it accepts no more, and its connections live o
   buffer.append("still here");
   streams[0]->write(buffer);
   CHECK(client.read_bytes(10) == "still here");
+}
+
+TEST_CASE("UvListener: without a free descriptor clients wait, and are accepted once there is one",
+          "[net][listener]") {
+  const SocketPath path;
+  EventLoop loop;
+  const auto listener = GENERATE(true, false) ? UvListener::bind_tcp(loop, "127.0.0.1", 0)
+                                              : UvListener::bind_unix(loop, path.text());
+  std::vector<std::unique_ptr<Stream>> streams;
+  std::vector<std::error_code> shortages;
+  listener->listen(
+      8, [&](std::unique_ptr<Stream> stream) { streams.push_back(std::move(stream)); },
+      [&](std::error_code error) { shortages.push_back(error); });
+  SocketClient first(listener->address());
+  REQUIRE(run_until(loop, [&] { return streams.size() == 1; }));
+  SocketClient second(listener->address());
+  SocketClient third(listener->address());
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{3, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  const bool told = run_until(loop, [&] { return shortages.size() == 1; });
+  // Once, however often it is tried.
+  Timer timer(loop, [&] { setrlimit(RLIMIT_NOFILE, &before); });
+  timer.start(std::chrono::milliseconds(350));
+  const std::size_t accepted = streams.size();
+  const bool accepted_later = run_until(loop, [&] { return streams.size() == 3; });
+  setrlimit(RLIMIT_NOFILE, &before);
+  REQUIRE(told);
+  CHECK(accepted == 1);
+  REQUIRE(accepted_later);
+  CHECK(shortages == std::vector{make_error_code(std::errc::too_many_files_open)});
+  OutputBuffer buffer;
+  buffer.append("welcome");
+  streams[2]->write(buffer);
+  CHECK(third.read_bytes(7) == "welcome");
+  // And so are those who come later.
+  SocketClient fourth(listener->address());
+  CHECK(run_until(loop, [&] { return streams.size() == 4; }));
+}
+
+TEST_CASE("UvListener: destroyed while it waits for a descriptor, it is gone", "[net][listener]") {
+  EventLoop loop;
+  auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
+  const Address address = listener->address();
+  int shortages = 0;
+  listener->listen(8, [](std::unique_ptr<Stream>) {}, [&](std::error_code) { ++shortages; });
+  SocketClient client(address);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{3, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  const bool told = run_until(loop, [&] { return shortages == 1; });
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(told);
+  listener.reset();
+  loop.run_pending();
+  CHECK_FALSE(SocketClient(address).connected());
 }

@@ -74,7 +74,8 @@ TEST_CASE("LogLimiter: one line left out is told in the singular", "[session][lo
         std::vector<std::string>{"a: 1 more line like this was left out in the last 10 s"});
 }
 
-TEST_CASE("Session: the same error of many clients is a repeat, another is none", "[session][log]") {
+TEST_CASE("Session: the same error of many clients is a repeat, another is none",
+          "[session][log]") {
   test::TestApplication application;
   test::FakeHost host(application);
   for (int i = 0; i < 100; ++i) {
