@@ -212,6 +212,9 @@ void define_server(py::module_& module) {
 }
 
 void define_process(py::module_& module) {
+  module.def("end_at_sigterm", &cppasgi::end_at_sigterm);
+  module.def("stop_insisted", &cppasgi::stop_insisted);
+  module.def("pass_over_repeats", &cppasgi::pass_over_repeats);
   module.def(
       "guard_stop",
       [](const std::vector<int>& signals, double grace, int dump_signal) {

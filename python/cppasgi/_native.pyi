@@ -20,6 +20,15 @@ class ClientDisconnected(ConnectionError):
 def keep_freed_memory() -> None:
     """Has the heap of the process keep up to 64 MiB of freed memory (server/base/heap.h)."""
 
+def end_at_sigterm() -> None:
+    """Has a SIGTERM end the process with status 0, until another handler is installed."""
+
+def stop_insisted() -> bool:
+    """Whether a signal since `guard_stop` was more than the first request once more."""
+
+def pass_over_repeats() -> None:
+    """Gives SIGTERM its default action, but not for repeats of the request since `guard_stop`."""
+
 def guard_stop(signals: Sequence[int], grace: float, dump_signal: int) -> None:
     """Has the process end `grace` seconds after the first of `signals`, even while it is stuck.
 

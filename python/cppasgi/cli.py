@@ -3,7 +3,7 @@
 Exit statuses: 0 stopped as asked, or ``--check`` found no problem; 1 the application or an address
 could not be had, the process had to be ended at its deadline, or ``--check`` found a problem; 2
 wrong command line; 3 the application failed at lifespan start-up or shutdown; 130 and 143 ended at
-once by a second SIGINT or SIGTERM.
+once by a signal that insists (`cppasgi.signals.StopSignals`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
-from cppasgi._native import end_process_in, keep_freed_memory
+from cppasgi._native import end_at_sigterm, end_process_in, keep_freed_memory
 from cppasgi.access import open_access_log, reopen_access_log
 from cppasgi.configuration import ConfigurationError, configured
 from cppasgi.endpoints import EndpointError, ListenError, endpoint_descriptions
@@ -30,7 +30,7 @@ from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
 from cppasgi.process_options import is_supervised
 from cppasgi.server import END_SECONDS, Server
-from cppasgi.signals import STOP_SIGNALS, handled, write_stacks_on_signal
+from cppasgi.signals import handled, write_stacks_on_signal
 from cppasgi.systemd import Notifier
 from cppasgi.worker import Worker
 
@@ -140,6 +140,7 @@ class CommandLineInterface:
         try:
             if options.check:
                 sys.exit(self._check(endpoints, options))
+            end_at_sigterm()
             worker = Worker.inherited(os.environ)
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options))
@@ -290,9 +291,8 @@ class CommandLineInterface:
             end_process_in(_EXIT_SECONDS)
         else:
             end_process_in(max(deadline + END_SECONDS - time.monotonic(), _LEAST_EXIT_SECONDS))
-        for signum in STOP_SIGNALS:
-            if signal.getsignal(signum) is not signal.SIG_IGN:
-                signal.signal(signum, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _set_up_logging(options: argparse.Namespace) -> None:

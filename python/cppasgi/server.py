@@ -309,6 +309,7 @@ class Server:
             exit_request = run_to_its_end(loop, serving, self.shutdown)
         finally:
             close_loop(loop, self._stop.seconds_left() + END_SECONDS / 2)
+            self._signals.restore()
             self._signals.disarm()
         if exit_request is not None:
             raise exit_request
@@ -347,8 +348,8 @@ class Server:
             await serving.run(owns_process=self._runs_loop and in_main_thread)
         finally:
             self._start_over.set()
-            self._signals.restore()
             if not self._runs_loop:
+                self._signals.restore()
                 self._signals.disarm()
 
     async def started(self) -> None:

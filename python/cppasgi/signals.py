@@ -1,7 +1,8 @@
 """Signals of a serving process, and the deadline that makes every stop end.
 
 The deadline is native (`cppasgi._native.guard_stop`): neither a blocked event loop nor code that
-holds the interpreter keeps the process alive beyond it.
+holds the interpreter keeps the process alive beyond it. So is the judgement whether a signal is the
+same request once more, which depends on the time when it came.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ STACKS_SIGNAL = signal.SIGUSR2
 class StopSignals:
     """Handles SIGINT and SIGTERM, and SIGHUP in a worker, while a server runs in the main thread.
 
-    The first signal calls ``stop`` and starts the countdown; a second one ends the process at once
-    with status 128 + its number. Plain ``signal.signal`` handlers, because they also run while
+    The first signal calls ``stop`` and starts the countdown. A later SIGINT, or a SIGTERM a second
+    or more after the first, ends the process at once with status 128 + its number; a SIGTERM before
+    is the same request once more. Plain ``signal.signal`` handlers, because they also run while
     Python code blocks the event loop.
 
     Same as Daphne's: a SIGINT that is ignored at the start (``nohup``, a shell's background job)
@@ -44,7 +46,7 @@ class StopSignals:
         Args:
             stop: asks the server to stop, or to make room for its successor (True); called from a
                 signal handler.
-            abandon: last clean-up before the process ends at a second signal; must not block.
+            abandon: last clean-up before the process ends at once; must not block.
             seconds: from the first signal to the end of the process, come what may.
             is_worker: whether SIGHUP, too, is a signal to stop: there is a successor.
         """
@@ -61,8 +63,10 @@ class StopSignals:
             return
         for signum in self._signals:
             previous = signal.getsignal(signum)
-            if signum == signal.SIGINT and previous is signal.SIG_IGN:
-                continue
+            if previous is signal.SIG_IGN:
+                if signum == signal.SIGINT:
+                    continue
+                previous = signal.SIG_DFL  # or what an earlier `restore` has made of it
             self._previous[signum] = previous
             signal.signal(signum, self._on_signal)
         _native.guard_stop(list(self._previous), self._seconds, STACKS_SIGNAL)
@@ -71,7 +75,11 @@ class StopSignals:
         """Puts back the former handlers; a deadline stays."""
         for signum, previous in self._previous.items():
             # None is a handler that was not installed from Python and can't be put back.
-            signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
+            if signum == signal.SIGTERM and previous in (None, signal.SIG_DFL):
+                signal.signal(signum, signal.SIG_IGN)  # leaves no moment in which a repeat ends us
+                _native.pass_over_repeats()
+            else:
+                signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
         self._previous.clear()
 
     def disarm(self) -> None:
@@ -80,7 +88,7 @@ class StopSignals:
             _native.keep_process()
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        if self._received and signum != signal.SIGHUP:
+        if _native.stop_insisted():
             self._abandon()
             os._exit(128 + signum)
         self._received = True

@@ -22,6 +22,7 @@ from cppasgi.monitoring import SupervisorStatus, monitoring_application
 from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import watch_files
 from cppasgi.server import Server
+from cppasgi.signals import StopSignals
 from cppasgi.systemd import Notifier
 from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
 
@@ -29,6 +30,8 @@ logger = logging.getLogger("cppasgi.supervisor")
 
 _KILL_SECONDS = 0.9
 """After the graceful time-out; by then a worker has ended itself if it could."""
+_END_SECONDS = 0.5
+"""After the last worker has been killed."""
 _LONG_LIFE_SECONDS = 10.0
 """A worker that ends after less counts as one that can't live: restarts then come more slowly."""
 _ANSWER_SECONDS = 3.0
@@ -102,7 +105,10 @@ class Supervisor:
         self._jobs: set[asyncio.Task[Any]] = set()
         self._status = 0
         self._is_up = False
-        self._stop_signal: signal.Signals | None = None
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked_to_stop = False
+        self._left_early = False
 
     def run(self) -> int:
         """Serves until a signal comes; returns the exit status.
@@ -113,10 +119,18 @@ class Supervisor:
         Raises:
             ListenError: an address can't be listened on.
         """
-        return asyncio.run(self._run())
+        limit = self._drain_delay + self._graceful_timeout + _KILL_SECONDS + _END_SECONDS
+        signals = StopSignals(self._on_stop, self._abandon, limit)
+        signals.install()
+        try:
+            return asyncio.run(self._run())
+        finally:
+            signals.restore()
 
     async def _run(self) -> int:
-        self._stopping = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._asked_to_stop:
+            return 0
         self._replacement_wanted = asyncio.Event()
         first = self._listeners.open()
         try:
@@ -140,7 +154,7 @@ class Supervisor:
             await self._stop_all()
         finally:
             self._listeners.remove_files()
-        return self._status
+        return self._status or int(self._left_early and not self._asked_to_stop)
 
     async def _start_monitor(self) -> None:
         """From now on the endpoint of the metrics answers, to the very end."""
@@ -178,9 +192,6 @@ class Supervisor:
         def on(signum: signal.Signals, function: Callable[[], object]) -> None:
             loop.add_signal_handler(signum, function)
 
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            if signum == signal.SIGTERM or signal.getsignal(signum) is not signal.SIG_IGN:
-                on(signum, lambda signum=signum: self._on_stop(signum))  # type: ignore[misc]
         on(signal.SIGCHLD, self._check_workers)
         on(signal.SIGHUP, self.replace_workers)
         on(signal.SIGUSR1, self._reopen_logs)
@@ -188,14 +199,15 @@ class Supervisor:
         on(signal.SIGTTIN, lambda: self._begin_job(self._add_worker()))
         on(signal.SIGTTOU, self._take_worker_away)
 
-    def _on_stop(self, signum: signal.Signals) -> None:
-        if self._stop_signal is not None:
-            for worker in self._processes:
-                worker.signal(signal.SIGKILL)
-            self._listeners.remove_files()
-            os._exit(128 + signum)
-        self._stop_signal = signum
-        self._stopping.set()
+    def _on_stop(self, _restarts: bool) -> None:
+        self._asked_to_stop = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def _abandon(self) -> None:
+        for worker in self._processes:
+            worker.signal(signal.SIGKILL)
+        self._listeners.remove_files()
 
     def _check_workers(self) -> None:
         for worker in list(self._processes):
@@ -266,8 +278,12 @@ class Supervisor:
             return
         how = how_it_ended(status)
         logger.error("Worker %d (process %d) %s", worker.number, worker.pid, how)
-        if self._status == 0 and not self._reloads and (self._stopping.is_set() or not self._is_up):
-            self._status = max(status, 1)
+        if self._reloads or (self._is_up and not self._stopping.is_set()):
+            pass
+        elif status in (0, -signal.SIGTERM):  # asked by somebody who may be about to ask us too
+            self._left_early = True
+        else:
+            self._status = self._status or max(status, 1)
         if worker is slot.worker and worker.state != "draining":
             await self._restart(slot, worker)
 

@@ -27,11 +27,16 @@ using std::chrono::nanoseconds;
 constexpr nanoseconds kNever = nanoseconds::max();
 // What the handler of the dump signal gets.
 constexpr milliseconds kDumpTime{100};
+// A SIGTERM that comes sooner after the first is the same request once more.
+constexpr milliseconds kRepeatTime{1'000};
 
 // A signal handler reaches nothing but what is static.
 std::atomic<nanoseconds> deadline{kNever};  // on the clock of now()
 std::atomic<nanoseconds> countdown{kNever};
 std::atomic<int> dump_signal{0};
+std::atomic<nanoseconds> requested{kNever};  // when the first SIGTERM or SIGINT came
+std::atomic<bool> insisted{false};
+std::atomic<pid_t> parent{0};                   // 0 before die_with_parent()
 std::array<struct sigaction, NSIG> handlers{};  // those that were there before
 pthread_t guarded_thread{};
 int wake_fd = -1;  // of the guard's thread; -1 before there is one
@@ -106,18 +111,41 @@ void start_thread() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void on_signal(int signum) noexcept {
+// Is it another request than the first, and does it insist?
+bool insists(int signum, const siginfo_t& info) {
+  nanoseconds first = kNever;
+  const nanoseconds time = now();
+  if (requested.compare_exchange_strong(first, time)) return false;
+  const bool from_parent = parent != 0 && info.si_code <= 0 && info.si_pid == parent;
+  return !from_parent && (signum == SIGINT || time - first >= kRepeatTime);
+}
+
+void on_signal(int signum, siginfo_t* info, void*) noexcept {
   const int error = errno;
   nanoseconds none = kNever;
   if (deadline.compare_exchange_strong(none, after(countdown))) wake();
+  // SIGHUP asks a worker to make room for another: whoever then stops it hasn't asked before.
+  if (signum != SIGHUP && insists(signum, *info)) insisted = true;
   errno = error;
   handlers[static_cast<std::size_t>(signum)].sa_handler(signum);
 }
 
+void on_early_sigterm(int) noexcept { _exit(0); }
+
+void on_late_sigterm(int signum, siginfo_t* info, void*) noexcept {
+  if (requested.load() != kNever && !insists(signum, *info)) return;
+  std::signal(signum, SIG_DFL);
+  raise(signum);  // ends the process when this returns
+}
+
 }  // namespace
+
+void end_at_sigterm() { std::signal(SIGTERM, &on_early_sigterm); }
 
 void guard_stop(const std::vector<int>& signals, milliseconds grace, int signal_for_dump) {
   if (wake_fd < 0) start_thread();
+  requested = kNever;
+  insisted = false;
   guarded_thread = pthread_self();
   countdown = limited(grace);
   dump_signal = signal_for_dump;
@@ -125,14 +153,25 @@ void guard_stop(const std::vector<int>& signals, milliseconds grace, int signal_
     struct sigaction handler{};
     if (sigaction(signum, nullptr, &handler) != 0)
       throw std::system_error(errno, std::generic_category(), "sigaction");
+    // Among those with information is our own.
     if ((handler.sa_flags & SA_SIGINFO) != 0 || handler.sa_handler == SIG_DFL ||
-        handler.sa_handler == SIG_IGN || handler.sa_handler == &on_signal) {
+        handler.sa_handler == SIG_IGN) {
       continue;
     }
     handlers.at(static_cast<std::size_t>(signum)) = handler;
-    handler.sa_handler = &on_signal;
+    handler.sa_sigaction = &on_signal;
+    handler.sa_flags |= SA_SIGINFO;
     sigaction(signum, &handler, nullptr);
   }
+}
+
+bool stop_insisted() { return insisted; }
+
+void pass_over_repeats() {
+  struct sigaction handler{};
+  handler.sa_sigaction = &on_late_sigterm;
+  handler.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigaction(SIGTERM, &handler, nullptr);
 }
 
 void end_process_in(milliseconds time) {
@@ -144,6 +183,7 @@ void end_process_in(milliseconds time) {
 void keep_process() { deadline = kNever; }
 
 void die_with_parent(int parent_pid, int signum) {
+  parent = parent_pid;
   prctl(PR_SET_PDEATHSIG, signum);
   if (getppid() != parent_pid) raise(signum);
 }

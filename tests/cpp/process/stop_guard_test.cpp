@@ -125,6 +125,76 @@ TEST_CASE("guard_stop: signals without a handler keep what they do", "[process]"
   CHECK(WTERMSIG(outcome.status) == SIGTERM);
 }
 
+TEST_CASE("stop_insisted: a SIGTERM a second after the first, or a later SIGINT", "[process]") {
+  const int second = GENERATE(SIGTERM, SIGINT);
+  const int waited = GENERATE(0, 1100);  // milliseconds
+  const bool insists = second == SIGINT || waited > 0;
+  CAPTURE(second, waited);
+  const Outcome outcome = run(0, [&] {
+    std::signal(SIGTERM, &on_stop);
+    std::signal(SIGINT, &on_stop);
+    guard_stop({SIGTERM, SIGINT}, milliseconds(5000), 0);
+    say_ready();
+    raise(SIGTERM);
+    const bool after_first = stop_insisted();
+    std::this_thread::sleep_for(milliseconds(waited));
+    raise(second);
+    _exit(after_first ? 2 : stop_insisted() ? 1 : 0);
+  });
+  CHECK(WEXITSTATUS(outcome.status) == (insists ? 1 : 0));
+}
+
+TEST_CASE("stop_insisted: SIGHUP is no request to stop, and the parent never insists",
+          "[process]") {
+  const Outcome outcome = run(SIGTERM, [] {
+    std::signal(SIGTERM, &on_stop);
+    std::signal(SIGHUP, &on_stop);
+    guard_stop({SIGTERM, SIGHUP}, milliseconds(5000), 0);
+    die_with_parent(getppid(), SIGTERM);
+    raise(SIGHUP);
+    stopped = 0;
+    std::this_thread::sleep_for(milliseconds(1100));
+    raise(SIGTERM);
+    stopped = 0;
+    std::this_thread::sleep_for(milliseconds(1100));
+    say_ready();
+    wait_for_stop();  // by the parent
+    _exit(stop_insisted() ? 1 : 0);
+  });
+  CHECK(WEXITSTATUS(outcome.status) == 0);
+}
+
+TEST_CASE("pass_over_repeats: what insists ends the process, and so does a first SIGTERM",
+          "[process]") {
+  const bool asked = GENERATE(false, true);
+  const Outcome outcome = run(0, [&] {
+    std::signal(SIGTERM, &on_stop);
+    guard_stop({SIGTERM}, milliseconds(5000), 0);
+    if (asked) raise(SIGTERM);
+    pass_over_repeats();
+    say_ready();
+    if (asked) {
+      raise(SIGTERM);
+      say_ready();
+      std::this_thread::sleep_for(milliseconds(1100));
+    }
+    raise(SIGTERM);
+    say_ready();
+  });
+  CHECK(WIFSIGNALED(outcome.status));
+  CHECK(outcome.output == (asked ? "r" : ""));
+}
+
+TEST_CASE("end_at_sigterm: the end is at once and in order", "[process]") {
+  const Outcome outcome = run(SIGTERM, [] {
+    end_at_sigterm();
+    say_ready();
+    be_stuck();
+  });
+  CHECK(WIFEXITED(outcome.status));
+  CHECK(WEXITSTATUS(outcome.status) == 0);
+}
+
 TEST_CASE("end_process_in: the latest deadline counts, and it can be taken back", "[process]") {
   const Outcome outcome = run(0, [] {
     std::signal(SIGUSR2, SIG_DFL);  // would end the process otherwise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
 import time
@@ -26,10 +27,22 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     elif scope["path"].startswith("/blocked/"):
         time.sleep(float(scope["path"].rpartition("/")[2]))
         await text(send, PID)
+    elif scope["path"].startswith("/computing/"):
+        await asyncio.sleep(0.6)
+        compute(float(scope["path"].rpartition("/")[2]))
+        await text(send, PID)
     elif scope["path"] == "/in-c":
         max(itertools.repeat(0))  # never gives the interpreter up: no signal handler runs either
     else:
         await text(send, PID)
+
+
+def compute(seconds: float) -> None:
+    """Keeps this thread in C for about so long: no signal handler runs in it."""
+    begun = time.perf_counter()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 20_000)
+    speed = 20_000 / (time.perf_counter() - begun)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", int(speed * seconds))
 
 
 async def live(scope: Any, receive: Any, send: Any) -> None:
