@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cppasgi import _native
@@ -22,9 +22,9 @@ from cppasgi.values import (
     number,
     port,
     proxies,
-    seconds,
     time_limit,
 )
+from cppasgi.websocket_options import add_websocket_options
 
 DAPHNE_FLAGS = (
     *("--access-log", "--application-close-timeout", "--bind", "--endpoint", "--fd", "--help"),
@@ -74,8 +74,7 @@ class OptionParser(argparse.ArgumentParser):
         self._add_proxy()
         self._add_requests()
         self._add_connections()
-        self._add_websocket()
-        self._add_compression()
+        add_websocket_options(self, self._serve)
         self._add_logging()
         self.add_argument(
             "--check",
@@ -261,61 +260,6 @@ class OptionParser(argparse.ArgumentParser):
             metavar="N",
             help="connections at a time: 503",
         )
-
-    def _add_websocket(self) -> None:
-        group = self.add_argument_group("WebSocket")
-
-        def time(name: str, default: float, text: str) -> None:
-            self._serve(group, name, type=seconds, default=default, metavar="SECONDS", help=text)
-
-        def limit(name: str, default: float, text: str) -> None:
-            text += "; 0 is no limit"
-            self._serve(group, name, type=time_limit, default=default, metavar="SECONDS", help=text)
-
-        def size(name: str, least: int, default: int, text: str) -> None:
-            text += "; 0 is no limit" if least == 0 else ""
-            self._serve(group, name, type=number(least), default=default, metavar="N", help=text)
-
-        time(
-            "--websocket_connect_timeout",
-            5,
-            "limit for the application's answer to a handshake; -1 is none",
-        )
-        time("--websocket_timeout", 86400, "age of a WebSocket: close 1000; -1 is no limit")
-        limit("--timeout-websocket-idle", 0, "time without a message either way: close 1000")
-        limit("--timeout-websocket-close", 5, "time for the client's answer to a close frame")
-        size("--websocket-max-message-size", 0, 1 << 20, "longest message of a client: close 1009")
-        size("--websocket-max-frame-size", 0, 1 << 20, "longest frame of a client: close 1009")
-        size("--limit-websocket-queue", 1, 1024, "messages not yet received: then no more are read")
-        size("--limit-websocket-unsent", 1, 16384, "bytes that may wait for a client to read on")
-        self._serve(
-            group,
-            "--websocket-slow-reader",
-            choices=("wait", "drop"),
-            default="wait",
-            help="beyond that, send() waits or the client is closed with 1013",
-        )
-        time("--ping-interval", 20, "quiet time before a WebSocket is pinged; 0 sends no pings")
-        time("--ping-timeout", 30, "drop a WebSocket whose ping stays unanswered so long")
-
-    def _add_compression(self) -> None:
-        group = self.add_argument_group("WebSocket compression (permessage-deflate)")
-        self._serve(
-            group,
-            "--ws-deflate",
-            choices=("off", "shared", "dedicated"),
-            default="shared",
-            help="compress messages each by itself, or knowing the connection's earlier ones",
-        )
-
-        def add(name: str, values: Callable[[str], int], default: int, text: str) -> None:
-            self._serve(group, name, type=values, default=default, metavar="N", help=text)
-
-        add("--ws-deflate-level", number(1, 9), 1, "zlib's compression level, 1 to 9")
-        add("--ws-deflate-window-bits", number(9, 15), 13, "zlib's window, as a power of two")
-        add("--ws-deflate-memory-level", number(1, 9), 5, "zlib's memory level, 1 to 9")
-        add("--ws-deflate-threshold", number(1), 256, "bytes from which on a message is compressed")
-        add("--ws-deflate-memory", number(0), 1 << 26, "bytes of all dedicated streams together")
 
     def _add_logging(self) -> None:
         group = self.add_argument_group("logging")

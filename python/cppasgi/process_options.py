@@ -8,12 +8,14 @@ from typing import Protocol
 from cppasgi.values import address, number, time_limit, workers
 
 
-class _Serve(Protocol):
+class Serve(Protocol):
+    """How a group of flags that stands in a module of its own adds one for the server."""
+
     def __call__(self, group: _ActionsContainer, *names: str, **settings: object) -> None:
         """Adds a flag that is a keyword of `Server`."""
 
 
-def add_process_options(parser: ArgumentParser, serve: _Serve) -> None:
+def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
     """Adds the groups "stopping" and "processes"."""
     _add_stopping(parser, serve)
     group = parser.add_argument_group("processes")
@@ -63,7 +65,7 @@ def add_process_options(parser: ArgumentParser, serve: _Serve) -> None:
     )
 
 
-def _add_stopping(parser: ArgumentParser, serve: _Serve) -> None:
+def _add_stopping(parser: ArgumentParser, serve: Serve) -> None:
     group = parser.add_argument_group("stopping")
 
     def time(name: str, default: float, text: str) -> None:
