@@ -37,6 +37,8 @@ class AsgiApplication final : public Application {
   void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
   // Counts the running calls there; before the first of them.
   void set_metrics(Metrics& metrics) { metrics_ = &metrics; }
+  // Announce the extensions that send files?
+  void set_sends_files(bool sends_files) { sends_files_ = sends_files; }
   // How long send() drops messages of an application that listens once its client has left; 0: for
   // ever. `served` says what a Python frame serves.
   void set_patience(std::chrono::duration<double> patience, PyObject* served) {
@@ -75,6 +77,7 @@ class AsgiApplication final : public Application {
   PyObject* callable() const { return callable_.get(); }
   const WaitLoop& wait_loop() const { return wait_loop_; }
   ScopeMaker& scopes() { return scopes_; }
+  bool sends_files() const { return sends_files_; }
   // As TaskStarter::start.
   PythonRef start_task(PyObject* coroutine);
   void queue(Cycle& cycle);
@@ -114,6 +117,7 @@ class AsgiApplication final : public Application {
   TaskStarter tasks_;
   WaitLoop wait_loop_;
   ScopeMaker scopes_;
+  bool sends_files_ = false;
   std::chrono::duration<double> patience_{0};
   PythonRef served_;
   std::weak_ptr<void> owner_;

@@ -16,6 +16,7 @@ std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pyb
                                                pybind11::object served) {
   std::shared_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_owner(server);
+  server->application_.set_sends_files(options.sends_files);
   server->application_.set_patience(options.after_disconnect_timeout, served.ptr());
   if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
     throw pybind11::error_already_set();

@@ -22,6 +22,7 @@ struct AsgiServerOptions {
   std::string root_path;
   int access_log_fd = -1;
   bool plain_tasks = false;  // as in TaskStarter
+  bool sends_files = false;  // as AsgiApplication::set_sends_files
   // As AsgiApplication::set_patience.
   std::chrono::duration<double> after_disconnect_timeout{60};
 };

@@ -97,12 +97,7 @@ bool read_trailers(PyObject* message, std::vector<http::Field>& fields,
 
 bool read_pathsend(PyObject* message, FileSlice& file) {
   PyObject* value = required_item(message, interned().path);
-  std::string_view path;
-  if (value == nullptr || !read_text(value, "path", path)) return false;
-  if (!path.starts_with('/')) {
-    PyErr_Format(PyExc_ValueError, "path %R is not absolute", value);
-    return false;
-  }
+  if (value == nullptr || !check_text(value, "path")) return false;
   const PythonRef encoded = PythonRef::steal(PyUnicode_EncodeFSDefault(value));
   char* bytes = nullptr;  // null-terminated; ValueError for a null byte within
   if (!encoded || PyBytes_AsStringAndSize(encoded.get(), &bytes, nullptr) != 0) return false;

@@ -47,6 +47,7 @@ PyObject* HttpCycle::make_scope() {
   const http::RequestHead& request = responder->request();
   extensions_.early_hint = request.version == http::Version::Http11;  // RFC 9110 15.2
   extensions_.trailers = http::accepts_trailers(request);
+  extensions_.files = application().sends_files();
   return application().scopes().http(request, responder->connection(), extensions_);
 }
 
@@ -180,6 +181,8 @@ PyObject* HttpCycle::send_body(PyObject* message) {
 
 PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   const bool is_whole = type == MessageType::HttpResponsePathsend;
+  if (!extensions_.files)
+    return raise_unavailable(is_whole ? interned().pathsend : interned().zerocopysend);
   if (state_ == State::Disconnected) return send_too_late();
   if (state_ != State::Started || sending_file_ || (is_whole && content_begun_))
     return raise_unexpected(message);

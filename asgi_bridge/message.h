@@ -87,7 +87,8 @@ bool read_early_hint(PyObject* message, std::vector<std::string_view>& links,
 bool read_trailers(PyObject* message, std::vector<http::Field>& fields,
                    std::vector<PythonRef>& alive, More& more_trailers);
 
-// "http.response.pathsend": opens the file. OSError when that can't be done.
+// "http.response.pathsend": opens the file, as Python's open() would. OSError when that can't be
+// done.
 bool read_pathsend(PyObject* message, FileSlice& file);
 // "http.response.zerocopysend": copies the descriptor. Without an offset the file is read from its
 // current position, which moves behind what is to be sent.

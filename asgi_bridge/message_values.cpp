@@ -12,16 +12,17 @@ PyObject* required_item(PyObject* message, PyObject* key) {
   return value;
 }
 
+bool check_text(PyObject* object, const char* what) {
+  if (PyUnicode_Check(object)) return true;
+  PyErr_Format(PyExc_TypeError, "%s expected to be `str`, but got `%R`", what, Py_TYPE(object));
+  return false;
+}
+
 bool read_text(PyObject* object, const char* what, std::string_view& text) {
+  if (!check_text(object, what)) return false;
   Py_ssize_t size = 0;
-  const char* data = nullptr;
-  if (PyUnicode_Check(object)) {
-    data = PyUnicode_AsUTF8AndSize(object, &size);
-    if (data == nullptr) return false;
-  } else {
-    PyErr_Format(PyExc_TypeError, "%s expected to be `str`, but got `%R`", what, Py_TYPE(object));
-    return false;
-  }
+  const char* data = PyUnicode_AsUTF8AndSize(object, &size);
+  if (data == nullptr) return false;
   text = {data, static_cast<std::size_t>(size)};
   return true;
 }

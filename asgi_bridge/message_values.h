@@ -35,7 +35,9 @@ inline bool read_more(PyObject* message, PyObject* key, More& more) {
   return true;
 }
 
-// str and bytes as views; `what` names the value in the exception.
+// TypeError unless it is a str; `what` names the value, here and below.
+bool check_text(PyObject* object, const char* what);
+// str and bytes as views.
 bool read_text(PyObject* object, const char* what, std::string_view& text);
 bool read_header_bytes(PyObject* object, const char* what, std::string_view& bytes);
 

@@ -119,6 +119,7 @@ void define_options(py::module_& module) {
       .def_readwrite("root_path", &AsgiServerOptions::root_path)
       .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd)
       .def_readwrite("plain_tasks", &AsgiServerOptions::plain_tasks)
+      .def_readwrite("sends_files", &AsgiServerOptions::sends_files)
       .def_property(
           "after_disconnect_timeout",
           [](const AsgiServerOptions& self) { return self.after_disconnect_timeout.count(); },

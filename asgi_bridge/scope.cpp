@@ -40,7 +40,7 @@ PyObject* to_extensions(HttpExtensions extensions) {
   PythonRef dict = PythonRef::steal(PyDict_New());
   if (!dict) return nullptr;
   const auto add = [&dict](PyObject* name) { return set_owned(dict.get(), name, PyDict_New()); };
-  if (!add(names.pathsend) || !add(names.zerocopysend)) return nullptr;
+  if (extensions.files && (!add(names.pathsend) || !add(names.zerocopysend))) return nullptr;
   if (extensions.early_hint && !add(names.early_hint)) return nullptr;
   if (extensions.trailers && !add(names.response_trailers)) return nullptr;
   return dict.release();

@@ -21,6 +21,7 @@ namespace cppasgi::bridge {
 struct HttpExtensions {
   bool early_hint = false;
   bool trailers = false;
+  bool files = false;  // pathsend and zerocopysend
 };
 
 class ScopeMaker {

@@ -72,6 +72,8 @@ class ServerOptions:
     """The native side of ``--daphne-strict``."""
     access_log_fd: int
     """Descriptor that receives access log lines, or -1 for none. Not closed by the server."""
+    sends_files: bool
+    """Whether the extensions are announced that send files."""
     plain_tasks: bool
     """Whether the loop's ``create_task`` makes an `asyncio.Task` and nothing else, unless a task
     factory is set. Then tasks take their first step at once on Python 3.12 and later."""

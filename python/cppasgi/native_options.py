@@ -19,6 +19,7 @@ def native_options(server: Server) -> _native.ServerOptions:
     options = _native.ServerOptions()
     options.root_path = server.root_path
     options.server_header = server.server_name
+    options.sends_files = server.sendfile
     options.access_log_fd = -1 if server.access_log is None else server.access_log.fileno()
     if server.metrics is not None:
         options.metrics_fd = server.metrics.fd

@@ -159,6 +159,14 @@ class OptionParser(argparse.ArgumentParser):
         )
         self._serve(
             group,
+            "--sendfile",
+            action="store_true",
+            default=False,
+            help="offer the application the ASGI extensions by which the kernel sends files; not "
+            "for middleware that reads or changes the content of responses",
+        )
+        self._serve(
+            group,
             "--daphne-strict",
             action="store_true",
             default=False,

@@ -69,6 +69,7 @@ class Server:
         access_log_format: str = "daphne",
         lifespan: LifespanMode = "auto",
         loop: LoopName = "auto",
+        sendfile: bool = False,
         http_timeout: float = 0,
         timeout_request_header: float = 30,
         timeout_request_body: float = 60,
@@ -134,6 +135,8 @@ class Server:
                 see docs/configuration.md.
             lifespan: ``auto``, ``on`` or ``off``, see `cppasgi.lifespan.Lifespan`.
             loop: event loop that `run()` makes: ``auto``, ``native``, ``asyncio`` or ``uvloop``.
+            sendfile: whether the application is offered the extensions ``http.response.pathsend``
+                and ``http.response.zerocopysend``, see docs/asgi_extensions.md.
             http_timeout: seconds the application has to start its response once the request is
                 here, then it is answered with 503; 0 and infinity are no limit, here and below.
             timeout_request_header: seconds for a request's head, then 408.
@@ -218,6 +221,7 @@ class Server:
         self.endpoints = endpoint_descriptions(host, port, unix_socket, fd, endpoints)
         self.root_path = root_path
         self.server_name = server_name
+        self.sendfile = sendfile
         self.access_log = access_log
         self.access_log_format = access_log_format
         self.http_timeout = http_timeout

@@ -5,19 +5,32 @@ from __future__ import annotations
 import ast
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from apps.extension_paths import WRONG
-from conftest import StartServer
-from server_process import ServerProcess
+from conftest import StartServer, _starter
+from server_process import HERE, ServerProcess
 from wire import Response, Wire
 
 HINT, TRAILERS = "http.response.early_hint", "http.response.trailers"
 FILES = {"http.response.pathsend", "http.response.zerocopysend"}
 MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def probe(
+    server_command: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A server that offers to send files, for all tests here; it must outlive every one of them."""
+    started: list[ServerProcess] = []
+    start = _starter(server_command, tmp_path_factory.mktemp("sendfile"), started)
+    yield start("apps.probe:app", "--sendfile")
+    assert started[0].is_running(), f"the server ended: {started[0].log()[-3000:]}"
+    started[0].kill()
 
 
 # --- announcing ---
@@ -33,6 +46,20 @@ def test_extensions_are_announced_where_they_work(wire: Wire) -> None:
     assert set(announced(wire, "TE: trailers")) == {*plain, TRAILERS}
     assert set(announced(wire, "TE: gzip, trailers;q=1")) == set(plain)
     assert set(announced(wire, "TE: gzip, Trailers", "Connection: TE")) == {*plain, TRAILERS}
+
+
+def test_files_are_announced_on_request_only(server: StartServer, key: str) -> None:
+    """Middleware that reads or changes bodies, as most does, knows of bodies only."""
+    process = server("apps.probe:app")
+    with process.connect() as wire:
+        assert set(announced(wire)) == {HINT}
+    for case in ("path-is-not-there", "file-is-negative"):
+        with process.connect() as wire:
+            wire.request(f"/extension/wrong/{case}/{key}-{case}")
+            wire.read_to_end()
+        report: Any = process.report(f"{key}-{case}")
+        assert report["raised"] == "ValueError"
+        assert "is not among the extensions of this request" in report["text"]
 
 
 def test_extensions_belong_to_one_request(wire: Wire) -> None:
@@ -144,14 +171,14 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-def target_of(name: str, path: Path, **query: object) -> str:
+def target_of(name: str, path: str | bytes | Path, **query: object) -> str:
     return f"/extension/{name}?{urlencode({'path': path, **query})}"
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_large_file(kind: str, server: StartServer, large: Path, tmp_path: Path) -> None:
     where = ("-u", str(tmp_path / "socket")) if kind == "unix" else ("-p", "0")
-    process = server("apps.probe:app", *where)
+    process = server("apps.probe:app", "--sendfile", *where)
     with process.connect() as wire:
         for query in ({}, {"length": large.stat().st_size}):
             response = wire.get(target_of("path/any", large, **query))
@@ -168,6 +195,17 @@ def test_small_and_empty_files(wire: Wire, small: Path, tmp_path: Path) -> None:
     response = wire.get(target_of("path/any", empty))
     assert (response.header("content-length"), response.body) == ("0", b"")
     assert wire.get("/").body == b"hello"
+
+
+@pytest.mark.parametrize("path", ["server_process.py", "./apps/../server_process.py"])
+def test_relative_paths_are_resolved_as_open_does(wire: Wire, path: str) -> None:
+    assert wire.get(target_of("path/any", path)).body == (HERE / path).read_bytes()
+
+
+def test_names_that_are_no_utf_8(wire: Wire, tmp_path: Path) -> None:
+    name = tmp_path / os.fsdecode(b"caf\xe9")
+    name.write_bytes(b"coffee")
+    assert wire.get(target_of("path/any", os.fsencode(name))).body == b"coffee"
 
 
 def test_pipelined_files(wire: Wire, small: Path, large: Path) -> None:
@@ -212,7 +250,7 @@ def test_file_whose_application_has_gone(wire: Wire, large: Path) -> None:
 
 
 def test_send_waits_for_a_slow_client(server: StartServer, key: str, large: Path) -> None:
-    process = server("apps.probe:app")
+    process = server("apps.probe:app", "--sendfile")
     process.get("/")
     before = process.memory()
     with Wire.open((process.host, process.port), receive_buffer=65536) as wire:
@@ -303,5 +341,5 @@ def test_wrong_use_raises(probe: ServerProcess, key: str, case: str) -> None:
         wire.request(f"/extension/wrong/{case}/{key}", "GET", "TE: trailers", "Connection: close")
         wire.read_to_end()
     report: Any = probe.report(key)
-    assert report["raised"] in ("ValueError", "TypeError") or "OSError" in report["bases"]
+    assert {"ValueError", "TypeError", "OSError"} & set(report["bases"])
     assert report["raised"] != "ClientDisconnected"

@@ -108,7 +108,10 @@ FLAGS = [
     Flag("--log-config", "/no/such/file", "/no/such/file"),
     Flag("--log-fmt", "%(message)s", "%(message)s", ("%(asctime", "%(nope)s", "%(msecs)q")),
 ]
-SWITCHES = ["--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"]
+SWITCHES = [
+    *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
+    "--sendfile",
+]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
 CONFIGURABLE = [flag for flag in FLAGS if flag.name != "--config"]

@@ -166,7 +166,7 @@ def shared(
 ) -> Iterator[ServerProcess]:
     started: list[ServerProcess] = []
     _starter(server_command, tmp_path_factory.mktemp("scripted"), started)(
-        "apps.scripted:app", "--lifespan", "off"
+        "apps.scripted:app", "--lifespan", "off", "--sendfile"
     )
     yield started[0]
     started[0].kill()

@@ -90,7 +90,8 @@ def zerocopysend(file: Any, more: bool = False, **keys: Any) -> dict[str, Any]:
 
 
 def query_of(scope: Any) -> dict[str, str]:
-    return {key: values[0] for key, values in parse_qs(scope["query_string"].decode()).items()}
+    query = parse_qs(scope["query_string"].decode(), errors="surrogateescape")
+    return {key: values[0] for key, values in query.items()}
 
 
 async def path(scope: Any, receive: Any, send: Any, rest: str) -> None:
@@ -201,7 +202,8 @@ WRONG: dict[str, list[Any]] = {
     "path-before-start": [pathsend(__file__)],
     "path-missing": [START, {"type": PATHSEND}],
     "path-is-bytes": [START, pathsend(__file__.encode())],
-    "path-is-relative": [START, pathsend("etc/hostname")],
+    "path-is-empty": [START, pathsend("")],
+    "path-is-no-unicode": [START, pathsend("/etc/\ud800")],
     "path-with-nul": [START, pathsend("/etc/\0hostname")],
     "path-is-not-there": [START, pathsend("/no/such/file")],
     "path-is-a-folder": [START, pathsend("/etc")],
