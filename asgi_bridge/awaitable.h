@@ -9,9 +9,10 @@
 
 namespace cppasgi::bridge {
 
-// Makes the types and registers them as collections.abc.Coroutine; -1 with a Python exception when
+// Each makes a type and registers it as collections.abc.Coroutine; -1 with a Python exception when
 // it can't.
-int init_awaitables();
+int init_completed();
+int init_waiters();
 
 // Completes at once with None. One shared object, so that `await send(...)` allocates nothing. New
 // reference.

@@ -22,10 +22,6 @@ namespace cppasgi::bridge {
 
 class AsgiApplication;
 
-// Makes the types of receive, send and the application's coroutine; -1 with a Python exception when
-// it can't.
-int init_cycles();
-
 class Cycle {
  public:
   // `application` keeps the whole server alive, and with it the tables that handles look into.

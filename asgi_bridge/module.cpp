@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "asgi_bridge/application_call.h"
 #include "asgi_bridge/asgi_server.h"
 #include "asgi_bridge/awaitable.h"
-#include "asgi_bridge/cycle.h"
 #include "asgi_bridge/departure.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_bridge.h"
@@ -257,9 +257,9 @@ void raise_os_error(std::exception_ptr thrown) {
 }  // namespace
 
 void cppasgi::bridge::define_module(py::module_& module) {
-  if (init_interned() != 0 || init_messages() != 0 || init_awaitables() != 0 ||
-      init_cycles() != 0 || init_departure() != 0 || init_loop_bridge() != 0 ||
-      init_loop_handle() != 0) {
+  if (init_interned() != 0 || init_messages() != 0 || init_completed() != 0 ||
+      init_waiters() != 0 || init_application_calls() != 0 || init_departure() != 0 ||
+      init_loop_bridge() != 0 || init_loop_handle() != 0) {
     throw py::error_already_set();
   }
   py::register_exception_translator(&raise_os_error);
