@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/nesting.h"
 #include "asgi_bridge/python_types.h"
 
 namespace cppasgi::bridge {
@@ -32,12 +33,22 @@ class Waiter {
   // whether it may go on, and a future of C fastest; value or exception come out of the next step.
   bool wake() {
     if (callback == nullptr) return true;
+    if (loops_nest()) return wake_soon();
     const PythonRef function = PythonRef::steal(std::exchange(callback, nullptr));
     const PythonRef task_context = PythonRef::steal(std::exchange(context, nullptr));
     PyObject* argument = PyCFunction_Check(function.get()) ? finished : as_object();
     return static_cast<bool>(call_in_context(task_context.get(), [&] {
       return PythonRef::steal(PyObject_CallOneArg(function.get(), argument));
     }));
+  }
+
+  // Has the loop step the waiting task.
+  bool wake_soon() {
+    const PythonRef function = PythonRef::steal(std::exchange(callback, nullptr));
+    const PythonRef task_context = PythonRef::steal(std::exchange(context, nullptr));
+    const std::array<PyObject*, 4> arguments{loop, function.get(), as_object(), task_context.get()};
+    return static_cast<bool>(PythonRef::steal(PyObject_VectorcallMethod(
+        interned().call_soon, arguments.data(), 3, interned().context_names)));
   }
 
   WaiterList* list;
@@ -141,15 +152,8 @@ PyObject* waiter_cancel(PyObject* self, PyObject* const* args, Py_ssize_t count,
   cancel_waiter(waiter);
   const bool has_message = count == 1 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1);
   if (has_message && args[0] != Py_None) waiter->value = Py_NewRef(args[0]);
-  if (waiter->callback != nullptr) {
-    // Not stepped here: cancel() is called from inside other tasks.
-    const PythonRef callback = PythonRef::steal(std::exchange(waiter->callback, nullptr));
-    const PythonRef context = PythonRef::steal(std::exchange(waiter->context, nullptr));
-    const std::array<PyObject*, 4> arguments{waiter->loop, callback.get(), self, context.get()};
-    const PythonRef handle = PythonRef::steal(PyObject_VectorcallMethod(
-        interned().call_soon, arguments.data(), 3, interned().context_names));
-    if (!handle) return nullptr;
-  }
+  // Not stepped here: cancel() is called from inside other tasks.
+  if (waiter->callback != nullptr && !waiter->wake_soon()) return nullptr;
   Py_RETURN_TRUE;
 }
 

@@ -37,7 +37,7 @@ struct WaitLoop {
 
 // A wait that a cycle ends. The task that awaits it is stepped inside resolve() or reject(),
 // without a loop iteration in between; so both must be called from the event loop, never from
-// inside a task.
+// inside a task. Where loops nest the loop steps it soon.
 class Waiter;
 
 // The waits of one kind in a cycle, oldest first. Owns them.

@@ -26,6 +26,7 @@ int init_interned() {
 #undef CPPASGI_MAKE
   if ((objects.empty_bytes = PyBytes_FromStringAndSize("", 0)) == nullptr) return -1;
   if ((objects.context_names = PyTuple_Pack(1, objects.context)) == nullptr) return -1;
+  if ((objects.asyncio_names = attribute_of("asyncio", "__dict__")) == nullptr) return -1;
   if ((objects.cancelled_error = attribute_of("asyncio", "CancelledError")) == nullptr) return -1;
   if ((objects.current_task = attribute_of("asyncio", "current_task")) == nullptr) return -1;
 #if PY_VERSION_HEX >= 0x030B0000

@@ -90,6 +90,7 @@ namespace cppasgi::bridge {
   X(debug, "debug")                               \
   X(exceptions, "exceptions")                     \
   X(future_blocking, "_asyncio_future_blocking")  \
+  X(nest_patched, "_nest_patched")                \
   X(throw_, "throw")                              \
   X(close, "close")
 
@@ -99,6 +100,7 @@ struct Interned {
 #undef CPPASGI_DECLARE
   PyObject* empty_bytes;
   PyObject* context_names;        // ("context",): the keyword that call_soon() takes
+  PyObject* asyncio_names;        // asyncio.__dict__
   PyObject* cancelled_error;      // asyncio.CancelledError
   PyObject* current_task;         // asyncio.current_task
   PyObject* exception_group;      // BaseExceptionGroup; before Python 3.11 an empty tuple

@@ -108,6 +108,13 @@ PyObject* core_run_once(PyObject* self, PyObject*) noexcept {
   Py_RETURN_NONE;
 }
 
+// _waits_itself(): a turn that isn't ours, as nest_asyncio brings, is about to wait. False when it
+// must only look, as what threads have added since its beginning may have woken nobody.
+PyObject* core_waits_itself(PyObject* self, PyObject*) noexcept {
+  return PyBool_FromLong(std::exchange(LoopCore::of(self)->wakes, Wakes::BySocket) ==
+                         Wakes::BySocket);
+}
+
 // --- the type ---
 
 // _watch(epoll descriptor, keys by descriptor): what the selector of the loop waits for. Once.
@@ -240,6 +247,7 @@ PyObject* make_loop_core_type() {
        nullptr},
       {"time", &core_time, METH_NOARGS, nullptr},
       {"_run_once", &core_run_once, METH_NOARGS, nullptr},
+      {"_waits_itself", &core_waits_itself, METH_NOARGS, nullptr},
       {"_watch", &core_watch, METH_VARARGS, nullptr},
       {nullptr, nullptr, 0, nullptr}};
   static PyMemberDef members[] = {

@@ -150,9 +150,13 @@ bool run_turn(PyObject* self) {
     const PythonRef guest = PythonRef::share(core->guest);
     if (guest && !run_handle(self, guest.get())) return false;
   }
-  // What these add is run in the next turn.
+  // What these add is run in the next turn. One of them may run them all itself (nest_asyncio).
   for (Py_ssize_t left = PyObject_Size(core->ready); left > 0; --left) {
     const PythonRef handle = PythonRef::steal(PyObject_CallNoArgs(core->popleft));
+    if (!handle && PyErr_ExceptionMatches(PyExc_IndexError)) {
+      PyErr_Clear();
+      return true;
+    }
     if (!handle || !run_handle(self, handle.get())) return false;
   }
   return true;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/nesting.h"
 
 namespace cppasgi::bridge {
 
@@ -18,7 +19,7 @@ bool TaskStarter::ask_for_factory() {
   if (!kHasEagerStart || !plain_ || std::exchange(asked_, true)) return true;
   const PythonRef factory =
       PythonRef::steal(PyObject_CallMethodNoArgs(loop_.get(), interned().get_task_factory));
-  eager_ = factory.get() == Py_None;
+  eager_ = factory.get() == Py_None && !loops_nest();
   return static_cast<bool>(factory);
 }
 

@@ -10,7 +10,8 @@ namespace cppasgi::bridge {
 class TaskStarter {
  public:
   // `loop` makes the tasks. `plain` tells that its create_task() makes an asyncio.Task and nothing
-  // else, unless a task factory is set: then the first step may be taken at once (Python 3.12 on).
+  // else, unless a task factory is set: then the first step may be taken at once (Python 3.12 on),
+  // but not where loops nest.
   TaskStarter(PyObject* loop, bool plain) : loop_(PythonRef::share(loop)), plain_(plain) {}
   // False with a Python exception.
   bool init();

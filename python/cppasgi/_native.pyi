@@ -235,5 +235,11 @@ class LoopCore:
     def time(self) -> float:
         """As asyncio's: `time.monotonic()`."""
 
+    def _waits_itself(self) -> bool:
+        """Says that Python code is about to wait, in a turn that isn't the loop's own.
+
+        From then on, until the next turn of its own, threads wake it as asyncio's loop. False when
+        the first such wait must only look."""
+
     def _watch(self, epoll_fd: int, keys: dict[int, SelectorKey]) -> None:
         """Says what the loop's `selectors.EpollSelector` waits for; once, before the first turn."""

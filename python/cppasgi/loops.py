@@ -27,7 +27,8 @@ def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
 
     ``native`` is `NativeLoop`, ``asyncio`` the standard selector loop whatever the policy says.
     ``auto`` is the native one with the versions of Python that it is tested with; with later ones
-    uvloop where it is importable, else the loop of the current policy.
+    uvloop where it is importable, else the loop of the current policy. Where nest_asyncio has
+    patched the standard loop by the time that one is made, both are that: it may run inside itself.
 
     Raises:
         ImportError: uvloop is demanded and not importable.
@@ -35,18 +36,31 @@ def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
     """
     if name == "asyncio":
         return asyncio.SelectorEventLoop
-    if name == "native" or (name == "auto" and sys.version_info < _NATIVE_BEFORE):
-        return NativeLoop
-    if name not in ("auto", "uvloop"):
+    if name == "uvloop":
+        return _uvloop()
+    if name not in ("auto", "native"):
         raise ValueError(f'loop must be "auto", "native", "asyncio" or "uvloop", not {name!r}')
+    factory: Callable[[], asyncio.AbstractEventLoop] = NativeLoop
+    if name == "auto" and sys.version_info >= _NATIVE_BEFORE:
+        factory = asyncio.new_event_loop
+        with contextlib.suppress(ImportError):
+            factory = _uvloop()
+    return lambda: asyncio.SelectorEventLoop() if _is_patched() else factory()
+
+
+def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError as error:
-        if name == "uvloop":
-            raise ImportError(f"The loop uvloop is not available: {error}") from error
-        return asyncio.new_event_loop
+        raise ImportError(f"The loop uvloop is not available: {error}") from error
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
+
+
+def _is_patched() -> bool:
+    """Whether the standard loop has other turns than asyncio's, as after nest_asyncio.apply()."""
+    stock, base = asyncio.SelectorEventLoop, asyncio.BaseEventLoop
+    return stock._run_once is not base._run_once  # type: ignore[attr-defined]
 
 
 def makes_plain_tasks(loop: asyncio.AbstractEventLoop) -> bool:

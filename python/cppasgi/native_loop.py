@@ -9,6 +9,18 @@ from asyncio import format_helpers
 from cppasgi import _native
 
 
+class _Selector(selectors.EpollSelector):
+    """The loop's selector for turns that aren't its own: asyncio's debug mode, nest_asyncio."""
+
+    def __init__(self, loop: NativeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """As every selector's; threads that call the loop end the wait."""
+        return super().select(timeout if self._loop._waits_itself() else 0)
+
+
 class NativeLoop(_native.LoopCore, asyncio.SelectorEventLoop):
     """asyncio's selector loop with `call_soon`, `call_soon_threadsafe` and its turns in C++.
 
@@ -18,7 +30,7 @@ class NativeLoop(_native.LoopCore, asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         """Makes the loop; it is closed like any other."""
-        selector = selectors.EpollSelector()
+        selector = _Selector(self)
         super().__init__(selector)
         self._watch(selector.fileno(), selector._fd_to_key)  # type: ignore[attr-defined]
 

@@ -412,11 +412,14 @@ def test_loop_auto_trusts_the_native_one_with_pythons_it_is_tested_with(
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert loop_factory("auto") is asyncio.new_event_loop
-    uvloop = types.SimpleNamespace(new_event_loop=object())
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: "of the policy")
+    assert loop_factory("auto")() == "of the policy"
+    uvloop = types.SimpleNamespace(new_event_loop=lambda: "uvloop's")
     monkeypatch.setitem(sys.modules, "uvloop", uvloop)
-    assert loop_factory("auto") is uvloop.new_event_loop
-    assert loop_factory("native") is NativeLoop
+    assert loop_factory("auto")() == "uvloop's"
+    loop = loop_factory("native")()
+    assert isinstance(loop, NativeLoop)
+    loop.close()
 
 
 def test_failure_is_said_even_if_the_application_silenced_logging(refuse) -> None:

@@ -1,0 +1,18 @@
+// Event loops that run inside one of their own callbacks: nest_asyncio patches asyncio for that, at
+// any time. Python calls no function whose context is entered already, so that what the loop calls
+// must not step the application's tasks then: while one of them ran the loop again, nothing of the
+// server's could be called.
+#pragma once
+
+#include <Python.h>
+
+#include "asgi_bridge/interned.h"
+
+namespace cppasgi::bridge {
+
+// May the process's loops run inside themselves? Never raises.
+inline bool loops_nest() {
+  return PyDict_GetItemWithError(interned().asyncio_names, interned().nest_patched) != nullptr;
+}
+
+}  // namespace cppasgi::bridge
