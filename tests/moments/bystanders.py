@@ -27,6 +27,7 @@ class Bystander:
         trouble: what it noticed, for people.
         stop_expected: whether the server may end the connections, in order.
         ended: set once one of them has ended.
+        latest: what the last state() returned.
     """
 
     def __init__(self, address: tuple[str, int], known: Container[int] = ()) -> None:
@@ -41,6 +42,7 @@ class Bystander:
         self._round = 0
         self._state = self._ask()
         self.pid: int = self._state["pid"]
+        self.latest: dict[str, Any] | None = self._state
         self._thread = threading.Thread(target=self._live, daemon=True)
         if self.pid not in known:
             self._open_websocket(address)
@@ -64,13 +66,24 @@ class Bystander:
         if self._websocket:
             self._websocket.close()
 
+    @property
+    def objects(self) -> int:
+        """How many objects the process had at the last state(), which collected garbage."""
+        assert self.latest
+        return int(self.latest["objects"])
+
     def state(self, collect: bool = False, timeout: float = 10) -> dict[str, Any] | None:
-        """What the process holds after this call, None when the server has ended the connection."""
+        """What the process holds after this call, None when the server has ended the connection.
+
+        With `collect`, after a collection of garbage.
+        """
         with self._news:
             goal = self._round + 2  # one may be under way
             self._collect = collect
             self._news.wait_for(lambda: self._round >= goal or not self._thread.is_alive(), timeout)
-            return self._state if self._round >= goal else None
+            self._collect = False
+            self.latest = self._state if self._round >= goal else None
+            return self.latest
 
     def _live(self) -> None:
         number = 0
@@ -109,7 +122,6 @@ class Bystander:
         with self._news:
             self._state = state
             self._round += 1
-            self._collect = False
             self._news.notify_all()
         return None
 

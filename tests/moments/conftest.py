@@ -23,6 +23,17 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture(scope="session")
+def command(request: pytest.FixtureRequest, server_command: list[str]) -> list[str]:
+    """What starts the server; the others than cppasgi have an environment of their own."""
+    name = request.config.getoption("--server")
+    if name == "cppasgi":
+        return server_command
+    program = request.config.rootpath / "build" / "moments" / "bin" / name
+    assert program.exists(), f"scripts/moments_table.py installs {name} first"
+    return [str(program)]
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     with services.postgres() as host:
         yield host
@@ -43,8 +54,12 @@ def database(postgres: str) -> Iterator[services.Database]:
 
 @pytest.fixture(scope="session")
 def servers(
-    kind: Kind, postgres: str, redis: str, tmp_path_factory: pytest.TempPathFactory
+    kind: Kind,
+    command: list[str],
+    postgres: str,
+    redis: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Servers]:
-    found = Servers(kind, tmp_path_factory.mktemp("moments"), postgres, redis, kind.command)
+    found = Servers(kind, command, tmp_path_factory.mktemp("moments"), postgres, redis)
     yield found
     found.close()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from matrix import SERVER_EVENTS, Cell
+from matrix import SERVER_EVENTS, Cell, django_drops_the_response
 from services import Database
 
 from servers import Server
@@ -70,31 +70,36 @@ def broken(
     before: Before,
     seen: str,
 ) -> list[str]:
-    """What is still wrong when the time is over."""
+    """What is still wrong when the time is over, and garbage has been collected.
+
+    A collection also has Python complain of what nobody awaited, retrieved or closed.
+    """
     end = time.monotonic() + server.kind.after
     while True:
+        for bystander in server.bystanders.values():
+            bystander.state(collect=True)
         notes = server.notes()
         found = [
-            *_clean_up(key, notes),
+            *clean_up(key, notes, responses=not django_drops_the_response(cell)),
             *_processes(cell, server, notes, before),
             *_database(cell, key, database, before),
         ]
         if not found or time.monotonic() > end:
             break
         time.sleep(0.05)
-    # Once more after a collection of garbage, which complains of what nobody looked after.
-    for bystander in server.bystanders.values():
-        bystander.state(collect=True)
     found += _log(cell, key, server, before, seen)
     for bystander in server.bystanders.values():
         found += bystander.trouble
     return found
 
 
-def _clean_up(key: str, notes: list[tuple[int, str, str]]) -> Iterator[str]:
+def clean_up(
+    key: str, notes: list[tuple[int, str, str]], *, responses: bool = True
+) -> Iterator[str]:
+    """What of the applications' clean-up hasn't run, or too often."""
     said = Counter(what for _, about, what in notes if about == key)
     for first, then, rule in PAIRS:
-        if said[first] != said[then]:
+        if said[first] != said[then] and (responses or first != "response"):
             yield f"{rule}: {first!r} {said[first]} times, {then!r} {said[then]} times"
     signals = Counter(what for _, about, what in notes if about == "django")
     if signals["request_started"] != signals["request_finished"]:
@@ -105,19 +110,24 @@ def _processes(
     cell: Cell, server: Server, notes: list[tuple[int, str, str]], before: Before
 ) -> Iterator[str]:
     stops = cell.event in ("sigterm", "sighup")
-    for pid, old in before.states.items():
+    for pid in before.states:
         if stops:
             if server.is_alive(pid):
                 yield f"process {pid} must end"
             yield from _lifespan(server, pid)
-        elif pid in server.bystanders:
-            new = server.bystanders[pid].state()
-            if new is None:
-                yield f"the state of process {pid} can't be had: {server.bystanders[pid].trouble}"
-            else:
-                yield from _growth(pid, old, new)
-                files = server.open_files(pid)
-                yield from _more(f"open files of process {pid}", before.files[pid], files)
+    if not stops:
+        yield from left_behind(server, before)
+
+
+def left_behind(server: Server, before: Before) -> Iterator[str]:
+    """What processes hold that they didn't before."""
+    for pid, bystander in server.bystanders.items():
+        if bystander.latest is None:
+            yield f"the state of process {pid} can't be had: {bystander.trouble}"
+        else:
+            yield from _growth(pid, before.states[pid], bystander.latest)
+            files = server.open_files(pid)
+            yield from _more(f"open files of process {pid}", before.files[pid], files)
 
 
 def _lifespan(server: Server, pid: int) -> Iterator[str]:
@@ -132,7 +142,8 @@ def _growth(pid: int, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]
     for name in COMPARED:
         was, now = old[name], new[name]
         if isinstance(now, dict):
-            yield from _more(f"{name} of process {pid}", Counter(was), Counter(now))
+            for problem in _more(f"{name} of process {pid}", Counter(was), Counter(now)):
+                yield problem + (f", which wait at {new['waits']}" if name == "tasks" else "")
         elif now > was:
             yield f"{name} (process {pid}): {was} before, {now} after"
 

@@ -83,6 +83,27 @@ def senseless(app: Application, event: str, moment: str) -> str | None:
     return None
 
 
+def django_drops_the_response(cell: Cell) -> bool:
+    """A synchronous view can't be cancelled: it returns a response after its client has left.
+
+    Django has stopped waiting for it by then, and never calls close() of that response, whatever
+    the server. What the response holds lasts until Python collects garbage.
+    """
+    return (
+        cell.app.name in ("dj_sync", "dj_sync_stream", "dj_file")
+        and cell.moment == "before"
+        and cell.event in ("close", "reset", "silence")
+    )
+
+
+def red_today(cell: Cell) -> str | None:
+    """Says why a cell that should hold doesn't yet, or returns None."""
+    stops = cell.event in ("sigterm", "sighup")
+    if cell.app.endless and stops and cell.moment in ("before", "during"):
+        return "a stop cancels the call of an endless stream, so that Django doesn't clean up"
+    return None
+
+
 @dataclass(frozen=True)
 class Cell:
     """One combination, on one kind of server.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bystanders import Bystander
+from matrix import Cell
 from server_process import ServerProcess
 
 HERE = Path(__file__).parent
@@ -30,7 +31,6 @@ class Kind:
     """A server program.
 
     Attributes:
-        command: what starts it.
         listening: what it logs when it listens; the groups are host and port.
         flags: for every server; for those with short time-outs; for those with two workers.
         silence: the moments at which a silent client of (HTTP, WebSocket) meets a time-out.
@@ -38,7 +38,6 @@ class Kind:
         death: what it logs, once, when a worker was killed.
     """
 
-    command: tuple[str, ...]
     listening: str
     flags: tuple[str, ...]
     short: tuple[str, ...]
@@ -48,11 +47,19 @@ class Kind:
     death: str = "(?!)"
 
 
+def unreachable(kind: Kind, cell: Cell) -> str | None:
+    """Says why a server can't come into a cell, or returns None."""
+    if cell.event == "silence" and cell.moment not in kind.silence[cell.app.websocket]:
+        return "it has no such time-out"
+    if cell.event in ("sighup", "kill_neighbour") and kind.workers is None:
+        return "it has no workers"
+    return None
+
+
 PINGED = ("before", "during", "idle")  # a WebSocket whose client doesn't answer pings
 
 KINDS = {
     "cppasgi": Kind(
-        ("cppasgi",),
         r"Listening on TCP address (\S+):(\d+)$",
         (
             *("-p", "0", "--slow-callback", "0", "--graceful-timeout", str(GRACEFUL)),
@@ -73,7 +80,6 @@ KINDS = {
         death=r"Worker \d \(process \d+\) was ended by SIGKILL",
     ),
     "daphne": Kind(
-        ("daphne",),
         r"Listening on TCP address (\S+):(\d+)$",
         ("-p", "0", "-v", "1"),
         (
@@ -85,7 +91,6 @@ KINDS = {
         after=12,  # calls are cancelled 10 s after their client has left
     ),
     "uvicorn": Kind(
-        ("uvicorn",),
         r"Uvicorn running on http://(\S+):(\d+) ",
         ("--port", "0", "--timeout-graceful-shutdown", str(GRACEFUL)),
         (
@@ -105,10 +110,10 @@ class Servers:
     """Starts servers, and keeps those that nothing has been done to for the next cell."""
 
     kind: Kind
+    command: list[str]
     folder: Path
     postgres: str
     redis: str
-    command: tuple[str, ...]
     kept: dict[tuple[str, str, str], list[Server]] = field(default_factory=dict)
 
     def take(self, what: tuple[str, str, str]) -> Server:
@@ -142,10 +147,13 @@ class Servers:
         process = ServerProcess(
             self.command, APPLICATION, (*flags, *more), folder, environment, cwd=HERE
         )
-        match = process.wait_for_log(re.compile(self.kind.listening, re.MULTILINE), 30)
-        process.host, process.port = match[1], int(match[2])
-        workers = 2 if sort == "workers" else 1
-        return Server(self.kind, process, folder, workers)
+        try:
+            match = process.wait_for_log(re.compile(self.kind.listening, re.MULTILINE), 30)
+            process.host, process.port = match[1], int(match[2])
+            return Server(self.kind, process, folder, workers=2 if sort == "workers" else 1)
+        except BaseException:
+            process.kill()
+            raise
 
     def close(self) -> None:
         for kept in self.kept.values():
@@ -183,7 +191,11 @@ class Server:
         end = time.monotonic() + 30
         while len(self.bystanders) < self._workers:
             assert time.monotonic() < end, f"no second worker: {self.process.log()[-2000:]}"
-            found = Bystander(self.address, known=self.bystanders)
+            try:
+                found = Bystander(self.address, known=self.bystanders)
+            except ConnectionRefusedError:  # uvicorn says too early that it listens
+                time.sleep(0.05)
+                continue
             if found.pid in self.bystanders:
                 found.close()
                 time.sleep(0.02)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import redis as redis_client
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -113,6 +114,12 @@ class Database:
         row = self._connection.execute(query, values or None).fetchone()
         assert row is not None
         return int(row[0])
+
+
+def group_size(url: str, group: str) -> int:
+    """How many members a group of channels_redis has."""
+    with redis_client.Redis.from_url(url) as client:
+        return int(client.zcard(f"asgi:group:{group}"))
 
 
 @contextmanager

@@ -82,11 +82,11 @@ async def state(scope: Any, receive: Any, send: Any) -> None:
     layer = get_channel_layer()
     pool = connection.pool.get_stats() if settings.POOLED else {}
     threads = [thread.name for thread in threading.enumerate()]
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     found = {
         "pid": os.getpid(),
-        "tasks": Counter(
-            name_of(t) for t in asyncio.all_tasks() if t is not asyncio.current_task()
-        ),
+        "tasks": Counter(name_of(task.get_coro()) for task in tasks),
+        "waits": {name_of(task.get_coro()): where(task) for task in tasks},
         "threads": Counter(
             # The pools of asyncio, AnyIO and the database keep theirs once they have them.
             name.partition("-")[0]
@@ -94,6 +94,7 @@ async def state(scope: Any, receive: Any, send: Any) -> None:
             if not name.startswith(("asyncio_", "AnyIO worker", "pool-"))
         ),
         "taken from the pool": pool.get("pool_size", 0) - pool.get("pool_available", 0),
+        "objects": len(gc.get_objects()) if scope["query_string"] else 0,
         "members of the group": len(getattr(layer, "groups", {}).get(consumers.GROUP, ())),
     }
     body = json.dumps(found).encode()
@@ -102,9 +103,19 @@ async def state(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def name_of(task: asyncio.Task[Any]) -> str:
-    coroutine = task.get_coro()
-    return getattr(coroutine, "__qualname__", type(coroutine).__name__)
+def name_of(awaitable: Any) -> str:
+    return getattr(awaitable, "__qualname__", type(awaitable).__name__)
+
+
+def where(task: asyncio.Task[Any]) -> str:
+    """What a task waits for: the lines of its coroutines, outermost first."""
+    found = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None)
+        found.append(f"{name_of(awaited)}:{frame.f_lineno}" if frame else name_of(awaited))
+        awaited = getattr(awaited, "cr_await", None)
+    return " > ".join(found)
 
 
 async def echo(receive: Any, send: Any) -> None:

@@ -36,32 +36,41 @@ def file_of(size: int) -> Path:
 
 @dataclass(frozen=True)
 class Visit:
-    """What a client asked for: /APPLICATION/KEY?at=MOMENT&size=BYTES&quiet=1.
+    """What a client asked for: /APPLICATION/KEY?at=MOMENT&size=BYTES&quiet=1&nap=SECONDS.
 
     Attributes:
         key: names the test's cell in the ledger.
         at: the moment at which the application pauses.
         size: bytes of content, in one piece or spread over parts.
         quiet: an endless stream says nothing after its first part.
+        nap: what the application sleeps at every moment, without being asked to wait there.
     """
 
     key: str
     at: str
     size: int
     quiet: bool
+    nap: float
 
     @classmethod
     def of(cls, path: str, query: str | bytes) -> Visit:
         query = query.decode() if isinstance(query, bytes) else query
         found = {name: values[0] for name, values in parse_qs(query).items()}
-        size = int(found.get("size", "1000"))
-        return cls(path.rsplit("/", 1)[1], found.get("at", ""), size, "quiet" in found)
+        return cls(
+            path.rsplit("/", 1)[1],
+            found.get("at", ""),
+            int(found.get("size", "1000")),
+            "quiet" in found,
+            float(found.get("nap", "0")),
+        )
 
     def note(self, what: str) -> None:
         note(self.key, what)
 
     def pause(self, moment: str) -> None:
         """Notes "at MOMENT" and waits for the test, if the visit stops here."""
+        if self.nap:
+            time.sleep(self.nap)
         if self._begin(moment):
             end = time.monotonic() + PAUSE_LIMIT
             while not self._released() and time.monotonic() < end:
@@ -69,6 +78,8 @@ class Visit:
 
     async def apause(self, moment: str) -> None:
         """The same in a coroutine."""
+        if self.nap:
+            await asyncio.sleep(self.nap)
         if self._begin(moment):
             end = time.monotonic() + PAUSE_LIMIT
             while not self._released() and time.monotonic() < end:

@@ -35,7 +35,7 @@ DATABASES = {
 REDIS = os.environ.get("MOMENTS_REDIS")
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "BACKEND": "served.layers.RedisLayer",
         "CONFIG": {"hosts": [{"address": REDIS, "socket_timeout": 20}]},
     }
     if REDIS
