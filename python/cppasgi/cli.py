@@ -142,6 +142,9 @@ class CommandLineInterface:
                 sys.exit(self._check(endpoints, options))
             end_at_sigterm()
             worker = Worker.inherited(os.environ)
+            if worker is None:
+                for warning in _warnings(options):
+                    logger.warning("%s", warning)
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options))
             _tune_interpreter()
@@ -185,6 +188,8 @@ class CommandLineInterface:
             kind = "warning" if finding.is_warning else "problem"
             print(f"cppasgi: {kind}: {finding.text}", file=sys.stderr)
             problems += not finding.is_warning
+        for warning in _warnings(options):
+            print(f"cppasgi: warning: {warning}", file=sys.stderr)
         result = "failed" if problems else "passed"
         print(f"cppasgi: the check of {options.application} {result}", file=sys.stderr)
         return EXIT_FAILURE if problems else 0
@@ -297,6 +302,14 @@ class CommandLineInterface:
 
 def _set_up_logging(options: argparse.Namespace) -> None:
     set_up_logging(options.verbosity, options.log_fmt, options.log_config)
+
+
+def _warnings(options: argparse.Namespace) -> list[str]:
+    """What is odd about the configuration, but doesn't keep the server from starting."""
+    return [
+        f"{name}: there is no such flag; the variable is ignored"
+        for name in options.unknown_variables
+    ]
 
 
 def _tune_interpreter() -> None:

@@ -3,18 +3,29 @@
 Precedence: flag, environment, file. Every flag has a variable, ``--graceful-timeout`` for one
 ``CPPASGI_GRACEFUL_TIMEOUT``, and a key, ``graceful-timeout`` (or ``graceful_timeout``). The file is
 that of ``--config`` or ``CPPASGI_CONFIG``, else ./pyproject.toml with a table ``[tool.cppasgi]``.
+
+The environment isn't all the user's own. Kubernetes puts the addresses of every Service into each
+pod: of one named ``cppasgi``, or ``cppasgi-web``, they begin as our variables do.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 PREFIX = "CPPASGI_"
 CONFIG_VARIABLE = "CPPASGI_CONFIG"
 PROJECT_FILE = "pyproject.toml"
+
+_SERVICE_LINK = re.compile(
+    r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+)
+"""How Kubernetes names what it tells of a Service, after the Service's own name."""
+_SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
+"""How the value of one more begins, whose name ends with PORT as some flags' do."""
 
 _COMMAND_LINE_ONLY = {"help", "version", "config", "check"}
 _YES = ("1", "true", "yes", "on")
@@ -37,7 +48,8 @@ def configured(
 
     Returns:
         What ``parser.parse_args`` takes as its namespace, so that flags come before it. Values of
-        flags that collect are tuples.
+        flags that collect are tuples. Its ``unknown_variables`` are names that look like ours, but
+        are neither a flag's nor Kubernetes'.
 
     Raises:
         ConfigurationError: see there.
@@ -48,10 +60,19 @@ def configured(
     variables = {
         name.removeprefix(PREFIX).lower().replace("_", "-"): value
         for name, value in environ.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and not _is_service(name, value)
     }
-    _apply(values, keys, variables, _variable)
+    values.unknown_variables = sorted(_variable(key) for key in variables.keys() - keys.keys())
+    _apply(values, keys, {key: variables[key] for key in variables.keys() & keys.keys()}, _variable)
     return values
+
+
+def _is_service(name: str, value: str) -> bool:
+    """Whether a variable is one of those by which Kubernetes tells of a Service."""
+    words = name.removeprefix(PREFIX).split("_")
+    if words[-1] == "PORT" and _SERVICE_URL.match(value):
+        return True
+    return any(_SERVICE_LINK.fullmatch("_".join(words[first:])) for first in range(len(words)))
 
 
 def _keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:

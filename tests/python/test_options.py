@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -324,9 +325,70 @@ def test_bad_project_files(text: str, tmp_path: Path) -> None:
         parse()
 
 
-def test_unknown_variable() -> None:
-    with pytest.raises(ConfigurationError, match=r"^CPPASGI_PROT: there is no such flag$"):
-        parse(environ={"CPPASGI_PROT": "1", "PATH": ""})
+def test_unknown_variables_are_collected() -> None:
+    options = parse(environ={"CPPASGI_PROT": "1", "CPPASGI_CHECK": "yes", "PATH": ""})
+    assert options.unknown_variables == ["CPPASGI_CHECK", "CPPASGI_PROT"]
+    assert options.check is False
+
+
+def service_links(service: str, address: str = "10.0.0.1") -> dict[str, str]:
+    """What Kubernetes puts into every pod for a Service with the ports http and 9100/UDP."""
+    prefix = service.upper().replace("-", "_")
+    host = f"[{address}]" if ":" in address else address
+    links = {
+        f"{prefix}_SERVICE_HOST": address,
+        f"{prefix}_SERVICE_PORT": "8000",
+        f"{prefix}_SERVICE_PORT_HTTP": "8000",
+        f"{prefix}_PORT": f"tcp://{host}:8000",
+    }
+    for protocol, port in (("tcp", "8000"), ("udp", "9100")):
+        one = f"{prefix}_PORT_{port}_{protocol.upper()}"
+        links[one] = f"{protocol}://{host}:{port}"
+        links |= {f"{one}_PROTO": protocol, f"{one}_PORT": port, f"{one}_ADDR": address}
+    return links
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1"])
+@pytest.mark.parametrize("service", ["cppasgi", "cppasgi-web", "cppasgi-proxy-headers"])
+def test_service_links_of_kubernetes_are_ignored(service: str, address: str) -> None:
+    options = parse(environ=service_links(service, address))
+    assert (options.port, options.proxy_headers_port, options.unknown_variables) == (None, None, [])
+
+
+def test_an_address_that_is_no_service_link_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^CPPASGI_METRICS: "):
+        parse(environ={"CPPASGI_METRICS": "tcp://10.0.0.1"})
+
+
+def test_the_command_starts_beside_a_service_of_its_name(server: StartServer) -> None:
+    env = {**service_links("cppasgi"), "CPPASGI_ROOT_PATH": "/prefix"}
+    process = server("apps.probe:app", env=env)
+    assert "'root_path': '/prefix'" in process.get("/scope").text
+    assert "WARNING" not in process.log()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_command_warns_of_other_variables_once(server: StartServer, workers: str) -> None:
+    env = {"CPPASGI_PROT": "80", "CPPASGI_WEB_SERVICE": "x"}
+    process = server("apps.probe:app", "--workers", workers, env=env)
+    assert process.get("/").status_code == 200
+    for name in env:
+        line = f"{name}: there is no such flag; the variable is ignored"
+        assert process.log().count(line) == 1
+
+
+def test_the_check_tells_of_other_variables(server_command: list[str]) -> None:
+    result = subprocess.run(
+        [*server_command, "--check", "apps.probe:app"],
+        cwd=HERE,
+        env={**os.environ, "CPPASGI_PROT": "80"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.returncode == 0
+    line = "cppasgi: warning: CPPASGI_PROT: there is no such flag; the variable is ignored\n"
+    assert line in result.stderr
 
 
 def test_the_command_reads_them(server: StartServer, tmp_path: Path) -> None:
