@@ -160,10 +160,13 @@ void AsgiApplication::log_endless_sender() {
   const PythonRef served =
       PythonRef::steal(PyObject_CallOneArg(served_.get(), frame == nullptr ? Py_None : frame));
   const PythonRef text = PythonRef::steal(
-      served ? PyUnicode_FromFormat("%S goes on sending though its client has left: after %R s of "
-                                    "that, send() raises",
-                                    served.get(),
-                                    PythonRef::steal(PyFloat_FromDouble(patience_.count())).get())
+      served ? PyUnicode_FromFormat(
+                   "%S goes on sending though its client has left: after %R s of "
+                   "that, send() raises",
+                   served.get(),
+                   PythonRef::steal(
+                       PyFloat_FromDouble(std::chrono::duration<double>(patience_).count()))
+                       .get())
              : nullptr);
   if (text) {
     call_logger(interned().warning, text.get(), nullptr);

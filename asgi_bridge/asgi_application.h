@@ -41,7 +41,7 @@ class AsgiApplication final : public Application {
   void set_sends_files(bool sends_files) { sends_files_ = sends_files; }
   // How long send() drops messages of an application that listens once its client has left; 0: for
   // ever. `served` says what a Python frame serves.
-  void set_patience(std::chrono::duration<double> patience, PyObject* served) {
+  void set_patience(std::chrono::milliseconds patience, PyObject* served) {
     patience_ = patience;
     served_ = PythonRef::share(served);
   }
@@ -87,8 +87,9 @@ class AsgiApplication final : public Application {
   bool has_time_left() const;
   void lone_response() { on_lone_response_(); }
   // May a send() still be dropped that long after the first that came too late?
-  bool is_over_patience(std::chrono::duration<double> time) const {
-    return patience_.count() != 0 && time >= patience_;
+  bool is_over_patience(std::chrono::steady_clock::duration time) const {
+    using std::chrono::milliseconds;
+    return patience_.count() != 0 && std::chrono::floor<milliseconds>(time) >= patience_;
   }
   // Each writes a line to the log. Never raises.
   void log_exception(PyObject* exception);     // of the application
@@ -118,7 +119,7 @@ class AsgiApplication final : public Application {
   WaitLoop wait_loop_;
   ScopeMaker scopes_;
   bool sends_files_ = false;
-  std::chrono::duration<double> patience_{0};
+  std::chrono::milliseconds patience_{0};
   PythonRef served_;
   std::weak_ptr<void> owner_;
   std::function<void()> on_ready_;

@@ -24,7 +24,7 @@ struct AsgiServerOptions {
   bool plain_tasks = false;  // as in TaskStarter
   bool sends_files = false;  // as AsgiApplication::set_sends_files
   // As AsgiApplication::set_patience.
-  std::chrono::duration<double> after_disconnect_timeout{60};
+  std::chrono::milliseconds after_disconnect_timeout{60'000};
 };
 
 class AsgiServer {

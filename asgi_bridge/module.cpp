@@ -122,9 +122,9 @@ void define_options(py::module_& module) {
       .def_readwrite("sends_files", &AsgiServerOptions::sends_files)
       .def_property(
           "after_disconnect_timeout",
-          [](const AsgiServerOptions& self) { return self.after_disconnect_timeout.count(); },
+          [](const AsgiServerOptions& self) { return to_seconds(self.after_disconnect_timeout); },
           [](AsgiServerOptions& self, double seconds) {
-            self.after_disconnect_timeout = std::chrono::duration<double>(seconds);
+            self.after_disconnect_timeout = to_milliseconds(seconds);
           });
   def_value(options, "server_header", &ServerOptions::server_header);
   def_value(options, "date_header", &ServerOptions::date_header);

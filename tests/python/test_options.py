@@ -80,7 +80,7 @@ FLAGS = [
     numbers("--limit-request-body"),
     numbers("--limit-keep-alive-requests"),
     numbers("--limit-concurrency", "0"),
-    times("--timeout-after-disconnect", "-1", "1e10"),
+    times("--timeout-after-disconnect", "-1", "-inf"),
     times("--websocket_connect_timeout"),
     times("--websocket_timeout"),
     numbers("--websocket-max-message-size"),

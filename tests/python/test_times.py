@@ -21,6 +21,7 @@ NATIVE = {
     "timeout_request_body": "request_content_timeout",
     "timeout_send": "send_timeout",
     "timeout_keep_alive": "keep_alive_timeout",
+    "timeout_after_disconnect": "after_disconnect_timeout",
     "websocket_connect_timeout": "websocket_handshake_timeout",
     "websocket_timeout": "websocket_age_timeout",
     "timeout_websocket_idle": "websocket_idle_timeout",
