@@ -82,7 +82,7 @@ def broken(
         found = [
             *clean_up(key, notes, responses=not django_drops_the_response(cell)),
             *_processes(cell, server, notes, before),
-            *_database(cell, key, database, before),
+            *_database(key, database, before),
         ]
         if not found or time.monotonic() > end:
             break
@@ -153,10 +153,11 @@ def _more(what: str, old: Counter[str], new: Counter[str]) -> Iterator[str]:
         yield f"left behind, {what}: {dict(left)}"
 
 
-def _database(cell: Cell, key: str, database: Database, before: Before) -> Iterator[str]:
+def _database(key: str, database: Database, before: Before) -> Iterator[str]:
     if (present := database.present(key)) != 0:
         yield f"the count of who is present must be 0 after all have gone, but is {present}"
-    if cell.database == "plain" and (now := database.connections()) > before.connections:
+    pooled = all(state["pooled"] for state in before.states.values())
+    if not pooled and (now := database.connections()) > before.connections:
         yield f"connections to the database: {before.connections} before, {now} after"
 
 
@@ -197,8 +198,9 @@ def expected(cell: Cell) -> tuple[str, ...]:
     if app.websocket:
         if moment == "cleanup":
             return ("close 1000",)
-        code = "close 1001" if event == "sigterm" else "close 1012"
-        return (code, "status 503", "closed") if moment in ("half_head", "connecting") else (code,)
+        codes = ("close 1001", "close 1012")
+        early = ("status 503", "closed") if moment in ("half_head", "connecting") else ()
+        return (*codes, *early)
     if app.endless:
         return ("complete", "cut")
     if moment == "half_head":
@@ -211,7 +213,7 @@ def _expected_of_silence(cell: Cell) -> tuple[str, ...]:
         return {
             "half_head": ("status 408",),
             "connecting": ("status 503",),
-        }.get(cell.moment, ("ended without a close frame",))
+        }.get(cell.moment, ("ended without a close frame", "close 1011"))
     return {
         "half_head": ("status 408",),
         "half_body": ("status 408",),

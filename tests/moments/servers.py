@@ -19,7 +19,7 @@ from server_process import ServerProcess
 
 HERE = Path(__file__).parent
 APPLICATION = "served.asgi:app"
-GRACEFUL = 3  # seconds that a stop may take
+GRACEFUL = 8  # seconds that a stop may take; more than idle connections get, on a busy machine too
 LIMIT = 1  # seconds, of each time-out where clients are silent
 RESTART = 10  # seconds a worker must have lived for its successor to be started at once
 
@@ -36,6 +36,7 @@ class Kind:
         silence: the moments at which a silent client of (HTTP, WebSocket) meets a time-out.
         after: seconds until it has cleaned up after whom it let go.
         death: what it logs, once, when a worker was killed.
+        streams_content: whether it calls the application before all of a request is there.
     """
 
     listening: str
@@ -45,6 +46,7 @@ class Kind:
     silence: tuple[tuple[str, ...], tuple[str, ...]]
     after: float
     death: str = "(?!)"
+    streams_content: bool = True
 
 
 def unreachable(kind: Kind, cell: Cell) -> str | None:
@@ -63,7 +65,7 @@ KINDS = {
         r"Listening on TCP address (\S+):(\d+)$",
         (
             *("-p", "0", "--slow-callback", "0", "--graceful-timeout", str(GRACEFUL)),
-            *("--ws-drain-window", "0.2"),
+            *("--ws-drain-window", "0.2", "--websocket_connect_timeout", "30"),
         ),
         (
             *("--timeout-request-header", str(LIMIT), "--timeout-request-body", str(LIMIT)),
@@ -76,7 +78,7 @@ KINDS = {
             ("half_head", "half_body", "before", "during", "idle"),
             ("half_head", "connecting", *PINGED),
         ),
-        after=5,
+        after=15,
         death=r"Worker \d \(process \d+\) was ended by SIGKILL",
     ),
     "daphne": Kind(
@@ -89,6 +91,7 @@ KINDS = {
         None,
         (("before",), ("connecting", *PINGED)),
         after=12,  # calls are cancelled 10 s after their client has left
+        streams_content=False,
     ),
     "uvicorn": Kind(
         r"Uvicorn running on http://(\S+):(\d+) ",

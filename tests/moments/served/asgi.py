@@ -93,6 +93,7 @@ async def state(scope: Any, receive: Any, send: Any) -> None:
             for name in threads
             if not name.startswith(("asyncio_", "AnyIO worker", "pool-"))
         ),
+        "pooled": settings.POOLED,
         "taken from the pool": pool.get("pool_size", 0) - pool.get("pool_available", 0),
         "objects": len(gc.get_objects()) if scope["query_string"] else 0,
         "members of the group": len(getattr(layer, "groups", {}).get(consumers.GROUP, ())),
