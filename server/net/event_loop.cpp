@@ -98,6 +98,7 @@ void Timer::stop() {
 void Timer::State::on_timer(uv_timer_t* handle) noexcept {
   Timer* timer = of(handle).timer;
   timer->loop_.due_timers_.push_back(timer);
+  uv_stop(timer->loop_.raw());  // it must not wait for the next event now
 }
 
 void Timer::State::on_closed(uv_handle_t* handle) noexcept { delete &of(handle); }

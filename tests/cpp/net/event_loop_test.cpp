@@ -52,6 +52,20 @@ TEST_CASE("Timer: starting again replaces the first time, in its callback too", 
   CHECK(order == std::vector<int>{1, 1, 1, 2});
 }
 
+TEST_CASE("Timer: one that is due already isn't kept waiting by a later one", "[net][timer]") {
+  EventLoop loop;
+  bool fired = false;
+  Timer due(loop, [&fired] { fired = true; });
+  Timer later(loop, [] {});
+  due.start(1ms);
+  later.start(5s);
+  std::this_thread::sleep_for(20ms);
+  const auto begun = std::chrono::steady_clock::now();
+  loop.run_once();
+  CHECK(fired);
+  CHECK(std::chrono::steady_clock::now() - begun < 4s);
+}
+
 TEST_CASE("Timer: stopped or destroyed, it doesn't fire", "[net][timer]") {
   EventLoop loop;
   int fired = 0;
