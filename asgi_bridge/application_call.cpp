@@ -7,13 +7,15 @@
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/python_types.h"
 
 namespace cppasgi::bridge {
 
 namespace {
 
-// --- Channel: receive or send, as the application gets them ---
+// --- Channel: receive or send, as the application gets them. The garbage collector can't clear
+// one: whatever refers to it through its cycle is cleared there. ---
 
 struct Channel {
   PyObject_HEAD
@@ -24,8 +26,13 @@ struct Channel {
 PyTypeObject* receive_type = nullptr;
 PyTypeObject* send_type = nullptr;
 
-// As with a coroutine function, an exception comes out of the await, not out of the call.
-PyObject* or_raise_when_awaited(PyObject* awaitable) {
+// What `call` returns. As with a coroutine function, an exception comes out of the await, not out
+// of the call.
+template <typename Call>
+PyObject* call_cycle(PyObject* self, Call&& call) {
+  Cycle& cycle = *reinterpret_cast<Channel*>(self)->cycle;
+  const LoopBridge::Quiet quiet(cycle.loop_bridge());
+  PyObject* awaitable = call(cycle);
   return awaitable != nullptr ? awaitable : raising();
 }
 
@@ -35,7 +42,7 @@ PyObject* call_receive(PyObject* self, PyObject* const*, std::size_t count,
     PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
     return nullptr;
   }
-  return or_raise_when_awaited(reinterpret_cast<Channel*>(self)->cycle->receive());
+  return call_cycle(self, [](Cycle& cycle) { return cycle.receive(); });
 }
 
 PyObject* call_send(PyObject* self, PyObject* const* arguments, std::size_t count,
@@ -46,19 +53,28 @@ PyObject* call_send(PyObject* self, PyObject* const* arguments, std::size_t coun
     PyErr_SetString(PyExc_TypeError, "send() takes one message");
     return nullptr;
   }
-  return or_raise_when_awaited(reinterpret_cast<Channel*>(self)->cycle->send(arguments[0]));
+  return call_cycle(self, [&](Cycle& cycle) { return cycle.send(arguments[0]); });
 }
 
 PyObject* make_channel(PyTypeObject* type, vectorcallfunc function, Cycle* cycle) {
-  auto* channel = PyObject_New(Channel, type);
+  auto* channel = PyObject_GC_New(Channel, type);
   if (channel == nullptr) return nullptr;
   channel->vectorcall = function;
   channel->cycle = cycle;
   cycle->add_reference();
-  return reinterpret_cast<PyObject*>(channel);
+  auto* object = reinterpret_cast<PyObject*>(channel);
+  PyObject_GC_Track(object);
+  return object;
+}
+
+int channel_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(reinterpret_cast<Channel*>(self)->cycle->owner());
+  return 0;
 }
 
 void channel_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
   reinterpret_cast<Channel*>(self)->cycle->drop_reference();
   free_object(self);
 }
@@ -68,12 +84,35 @@ void channel_dealloc(PyObject* self) noexcept {
 
 struct ApplicationCall {
   PyObject_HEAD
-  Cycle* cycle;         // counted
+  Cycle* cycle;         // owned
   PyObject* coroutine;  // the application's; null before the first step and after the last
   bool over;
+  bool stepped;  // a step, a throw or a close is under way
 };
 
 PyTypeObject* application_call_type = nullptr;
+
+// While it lives, the call isn't stepped by anybody else, and neither it nor its coroutine goes.
+class Step {
+ public:
+  explicit Step(ApplicationCall* call)
+      : call_(call), kept_(PythonRef::share(reinterpret_cast<PyObject*>(call))) {
+    call_->stepped = true;
+  }
+  ~Step() { call_->stepped = false; }
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+
+ private:
+  ApplicationCall* call_;
+  PythonRef kept_;
+};
+
+// As a coroutine does: an application may get at its own task's, and other tasks and threads at it.
+bool is_stepped(const ApplicationCall* call) {
+  if (call->stepped) PyErr_SetString(PyExc_ValueError, "application call already executing");
+  return call->stepped;
+}
 
 // The application has ended with an exception: what does the task see?
 PySendResult end_raised(ApplicationCall* call, PyObject** result) {
@@ -95,10 +134,12 @@ PySendResult end_returned(ApplicationCall* call, PyObject** result) {
 PySendResult application_call_send(PyObject* self, PyObject* argument, PyObject** result) noexcept {
   auto* call = reinterpret_cast<ApplicationCall*>(self);
   *result = nullptr;
+  if (is_stepped(call)) return PYGEN_ERROR;
   if (call->over) {
     PyErr_SetString(PyExc_RuntimeError, "cannot reuse an application call that has ended");
     return PYGEN_ERROR;
   }
+  const Step step(call);
   // Called here, not when the task is made, so that all of the application runs in the task's
   // context.
   if (call->coroutine == nullptr &&
@@ -115,22 +156,31 @@ PySendResult application_call_send(PyObject* self, PyObject* argument, PyObject*
   }
 }
 
+// A method that not every iterator has; null without an exception then.
+PythonRef find_method(PyObject* object, PyObject* name) {
+  PythonRef method = PythonRef::steal(PyObject_GetAttr(object, name));
+  if (!method && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
+  return method;
+}
+
 // throw(): what asyncio uses to cancel. The application may catch it and go on.
 PyObject* application_call_throw(PyObject* self, PyObject* const* arguments,
                                  Py_ssize_t count) noexcept {
   auto* call = reinterpret_cast<ApplicationCall*>(self);
+  if (is_stepped(call)) return nullptr;
+  if (call->over) return raise_thrown(arguments, count);
+  const Step step(call);
+  PythonRef method;
+  if (call->coroutine != nullptr) method = find_method(call->coroutine, interned().throw_);
   PyObject* result = nullptr;
-  if (call->coroutine == nullptr) {
+  if (method) {
+    result = PyObject_Vectorcall(method.get(), arguments, static_cast<std::size_t>(count), nullptr);
+  } else if (PyErr_Occurred() == nullptr) {
     raise_thrown(arguments, count);
-    if (!call->over && end_raised(call, &result) == PYGEN_RETURN) set_stop_iteration(result);
-    return nullptr;
   }
-  const PythonRef method = PythonRef::steal(PyObject_GetAttr(call->coroutine, interned().throw_));
-  if (!method) return nullptr;
-  result = PyObject_Vectorcall(method.get(), arguments, static_cast<std::size_t>(count), nullptr);
   if (result != nullptr) return result;
   PySendResult outcome;
-  if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+  if (method && PyErr_ExceptionMatches(PyExc_StopIteration)) {
     PyErr_Clear();
     outcome = end_returned(call, &result);
   } else {
@@ -140,10 +190,22 @@ PyObject* application_call_throw(PyObject* self, PyObject* const* arguments,
   return nullptr;
 }
 
+// close(): the call has ended with it, as if the application had let GeneratorExit pass.
 PyObject* application_call_close(PyObject* self, PyObject*) noexcept {
   auto* call = reinterpret_cast<ApplicationCall*>(self);
-  if (call->coroutine == nullptr) Py_RETURN_NONE;
-  return PyObject_CallMethodNoArgs(call->coroutine, interned().close);
+  if (is_stepped(call)) return nullptr;
+  if (call->over) Py_RETURN_NONE;
+  const Step step(call);
+  PythonRef method;
+  if (call->coroutine != nullptr) method = find_method(call->coroutine, interned().close);
+  if (method) PythonRef::steal(PyObject_CallNoArgs(method.get()));
+  const bool is_closed = PyErr_Occurred() == nullptr;
+  if (is_closed) PyErr_SetNone(PyExc_GeneratorExit);
+  PyObject* result = nullptr;
+  if (end_raised(call, &result) == PYGEN_RETURN) return result;
+  if (!is_closed) return nullptr;
+  PyErr_Clear();
+  Py_RETURN_NONE;
 }
 
 // cr_frame, cr_await, __qualname__ and the like are those of the application's coroutine: debuggers
@@ -151,16 +213,33 @@ PyObject* application_call_close(PyObject* self, PyObject*) noexcept {
 PyObject* application_call_getattro(PyObject* self, PyObject* name) noexcept {
   PyObject* own = PyObject_GenericGetAttr(self, name);
   if (own != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return own;
-  PyObject* coroutine = reinterpret_cast<ApplicationCall*>(self)->coroutine;
-  if (coroutine == nullptr) return nullptr;
+  const PythonRef coroutine = PythonRef::share(reinterpret_cast<ApplicationCall*>(self)->coroutine);
+  if (!coroutine) return nullptr;
   PyErr_Clear();
-  return PyObject_GetAttr(coroutine, name);
+  return PyObject_GetAttr(coroutine.get(), name);
 }
 
-void application_call_dealloc(PyObject* self) noexcept {
+int application_call_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   auto* call = reinterpret_cast<ApplicationCall*>(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(call->coroutine);
+  return call->cycle->traverse(visit, arg);
+}
+
+int application_call_clear(PyObject* self) noexcept {
+  auto* call = reinterpret_cast<ApplicationCall*>(self);
+  call->over = true;
   Py_CLEAR(call->coroutine);
-  call->cycle->drop_reference();
+  call->cycle->clear();
+  return 0;
+}
+
+// The cycle goes first: what comes after it may run Python, and the core must not call it then.
+void application_call_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
+  auto* call = reinterpret_cast<ApplicationCall*>(self);
+  const PythonRef coroutine = PythonRef::steal(call->coroutine);
+  delete call->cycle;
   free_object(self);
 }
 
@@ -191,13 +270,15 @@ PyObject* make_receive(Cycle& cycle) { return make_channel(receive_type, &call_r
 PyObject* make_send(Cycle& cycle) { return make_channel(send_type, &call_send, &cycle); }
 
 PyObject* make_application_call(Cycle& cycle) {
-  auto* call = PyObject_New(ApplicationCall, application_call_type);
+  auto* call = PyObject_GC_New(ApplicationCall, application_call_type);
   if (call == nullptr) return nullptr;
   call->cycle = &cycle;
   call->coroutine = nullptr;
-  call->over = false;
-  cycle.add_reference();
-  return reinterpret_cast<PyObject*>(call);
+  call->over = call->stepped = false;
+  auto* object = reinterpret_cast<PyObject*>(call);
+  cycle.become_owned_by(object);
+  PyObject_GC_Track(object);
+  return object;
 }
 
 int init_application_calls() {
@@ -205,10 +286,11 @@ int init_application_calls() {
       {"__vectorcalloffset__", T_PYSSIZET, offsetof(Channel, vectorcall), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
   static PyType_Slot channel_slots[] = {{Py_tp_dealloc, as_slot(&channel_dealloc)},
+                                        {Py_tp_traverse, as_slot(&channel_traverse)},
                                         {Py_tp_call, as_slot(&PyVectorcall_Call)},
                                         {Py_tp_members, channel_members},
                                         {0, nullptr}};
-  constexpr unsigned kChannelFlags = kFinalType | Py_TPFLAGS_HAVE_VECTORCALL;
+  constexpr unsigned kChannelFlags = kCollectedType | Py_TPFLAGS_HAVE_VECTORCALL;
   static PyType_Spec receive_spec = {"cppasgi._native.Receive", sizeof(Channel), 0, kChannelFlags,
                                      channel_slots};
   static PyType_Spec send_spec = {"cppasgi._native.Send", sizeof(Channel), 0, kChannelFlags,
@@ -219,12 +301,14 @@ int init_application_calls() {
       {"close", &application_call_close, METH_NOARGS, nullptr},
       {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot call_slots[] = {{Py_tp_dealloc, as_slot(&application_call_dealloc)},
+                                     {Py_tp_traverse, as_slot(&application_call_traverse)},
+                                     {Py_tp_clear, as_slot(&application_call_clear)},
                                      {Py_tp_getattro, as_slot(&application_call_getattro)},
                                      {Py_tp_methods, call_methods},
                                      CPPASGI_COROUTINE_SLOTS(&application_call_send),
                                      {0, nullptr}};
   static PyType_Spec call_spec = {"cppasgi._native.ApplicationCall", sizeof(ApplicationCall), 0,
-                                  kFinalType, call_slots};
+                                  kCollectedType, call_slots};
   if ((receive_type = make_channel_type(receive_spec)) == nullptr) return -1;
   if ((send_type = make_channel_type(send_spec)) == nullptr) return -1;
   if ((application_call_type = make_coroutine_type(call_spec)) == nullptr) return -1;

@@ -27,14 +27,35 @@ void call_logger(PyObject* method, PyObject* text, PyObject* exception) {
 AsgiApplication::AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks)
     : callable_(PythonRef::share(callable)), tasks_(loop, plain_tasks), wait_loop_(loop) {}
 
-std::shared_ptr<AsgiApplication> AsgiApplication::share() { return {owner_.lock(), this}; }
+// Calls that haven't started own nothing of Python's yet. The prototypes and caches of the scopes
+// hold strings and bytes, which lead nowhere.
+int AsgiApplication::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(callable_.get());
+  Py_VISIT(served_.get());
+  for (const std::vector<CycleRef>* cycles : {&ready_, &running_}) {
+    for (const CycleRef& cycle : *cycles) Py_VISIT(cycle->owner());
+  }
+  for (const int result : {tasks_.traverse(visit, arg), wait_loop_.traverse(visit, arg),
+                           scopes_.traverse(visit, arg)}) {
+    if (result != 0) return result;
+  }
+  return 0;
+}
+
+void AsgiApplication::clear() {
+  callable_.clear();
+  served_.clear();
+  tasks_.clear();
+  wait_loop_.clear();
+  scopes_.set_state(Py_None);
+}
 
 void AsgiApplication::start_http(Handle<HttpResponder> exchange) {
-  queue(*new HttpCycle(share(), exchange));
+  queue(*new HttpCycle(*this, exchange));
 }
 
 void AsgiApplication::start_websocket(Handle<WebSocketResponder> websocket) {
-  queue(*new WebSocketCycle(share(), websocket));
+  queue(*new WebSocketCycle(*this, websocket));
 }
 
 void AsgiApplication::on_log(std::string_view line) {
@@ -98,7 +119,7 @@ void AsgiApplication::remove_running(Cycle& cycle) {
   if (running_.empty() && on_idle_) on_idle_();
 }
 
-Py_ssize_t AsgiApplication::cancel_all() {
+std::size_t AsgiApplication::cancel_all() {
   std::vector<PythonRef> tasks;
   for (const CycleRef& cycle : running_) {
     if (cycle->task() == nullptr) continue;
@@ -108,9 +129,9 @@ Py_ssize_t AsgiApplication::cancel_all() {
   for (const PythonRef& task : tasks) {
     const PythonRef cancelled =
         PythonRef::steal(PyObject_CallMethodNoArgs(task.get(), interned().cancel));
-    if (!cancelled) return -1;
+    if (!cancelled) PyErr_WriteUnraisable(task.get());  // a task factory gives what it likes
   }
-  return static_cast<Py_ssize_t>(tasks.size());
+  return tasks.size();
 }
 
 PyObject* AsgiApplication::overdue(std::chrono::duration<double> timeout) {
@@ -155,6 +176,7 @@ void AsgiApplication::log_departure(PyObject* exception) {
 }
 
 void AsgiApplication::log_endless_sender() {
+  if (!served_) return;  // cleared
   const ExceptionAside aside;
   auto* frame = reinterpret_cast<PyObject*>(PyEval_GetFrame());
   const PythonRef served =

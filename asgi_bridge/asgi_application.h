@@ -23,6 +23,8 @@
 
 namespace cppasgi::bridge {
 
+class LoopBridge;
+
 class AsgiApplication final : public Application {
  public:
   // `callable` is ASGI 3, `loop` the asyncio loop it runs on, `plain_tasks` as in TaskStarter.
@@ -33,8 +35,15 @@ class AsgiApplication final : public Application {
     return scopes_.init(root_path) && tasks_.init() && wait_loop_.init();
   }
   void set_state(PyObject* state) { scopes_.set_state(state); }
-  // The object that owns this one: cycles share it.
-  void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
+  // The Python object that owns this one: calls keep it from their start on. Before the first.
+  void set_server(PyObject* server) { server_ = server; }
+  PyObject* server() const { return server_; }
+  // What it owns, for the garbage collector, and the end of that: nothing starts from then on.
+  int traverse(visitproc visit, void* arg) const;
+  void clear();
+  // Where the core is called from; before the first call.
+  void set_loop_bridge(LoopBridge& bridge) { loop_bridge_ = &bridge; }
+  LoopBridge& loop_bridge() { return *loop_bridge_; }
   // Counts the running calls there; before the first of them.
   void set_metrics(Metrics& metrics) { metrics_ = &metrics; }
   // Announce the extensions that send files?
@@ -59,9 +68,9 @@ class AsgiApplication final : public Application {
   // Tasks that the last drain() made and that the loop will step next.
   std::size_t started() const { return started_; }
   std::size_t running() const { return running_.size(); }
-  // Cancels the tasks of all running calls and returns how many there were; -1 with a Python
-  // exception.
-  Py_ssize_t cancel_all();
+  // Cancels the tasks of all running calls and returns how many there were. A failure is reported,
+  // not raised.
+  std::size_t cancel_all();
   // The tasks of calls that still run `timeout` after their exchange was over, each once: a list
   // (new reference), or null with a Python exception. Ask every now and then.
   PyObject* overdue(std::chrono::duration<double> timeout);
@@ -112,7 +121,6 @@ class AsgiApplication final : public Application {
   static constexpr std::chrono::milliseconds kRoundTime{1};
 
   bool run(Cycle& cycle, bool lone);
-  std::shared_ptr<AsgiApplication> share();
 
   PythonRef callable_;
   TaskStarter tasks_;
@@ -121,7 +129,8 @@ class AsgiApplication final : public Application {
   bool sends_files_ = false;
   std::chrono::milliseconds patience_{0};
   PythonRef served_;
-  std::weak_ptr<void> owner_;
+  PyObject* server_ = nullptr;  // borrowed
+  LoopBridge* loop_bridge_ = nullptr;
   std::function<void()> on_ready_;
   std::function<void()> on_idle_;
   std::function<void()> on_lone_response_;

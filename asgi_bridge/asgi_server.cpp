@@ -11,11 +11,10 @@
 
 namespace cppasgi::bridge {
 
-std::shared_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pybind11::object loop,
+std::unique_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pybind11::object loop,
                                                const AsgiServerOptions& options,
                                                pybind11::object served) {
-  std::shared_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
-  server->application_.set_owner(server);
+  std::unique_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_sends_files(options.sends_files);
   server->application_.set_patience(options.after_disconnect_timeout, served.ptr());
   if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
@@ -28,11 +27,12 @@ AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOp
     : application_(application, loop, options.plain_tasks),
       server_(event_loop_, application_, options.server, options.access_log_fd),
       loop_bridge_(event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }) {
+  application_.set_loop_bridge(loop_bridge_);
   application_.set_metrics(server_.metrics());
   application_.set_on_ready([this] { batch_needed(); });
   application_.set_on_lone_response([this] {
     lone_ = true;
-    server_.finish_batch();
+    finish_batch();
     lone_ = false;
     if (application_.has_ready()) loop_bridge_.soon();
   });
@@ -41,14 +41,28 @@ AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOp
 
 AsgiServer::~AsgiServer() { close(); }
 
+int AsgiServer::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(on_drained_.get());
+  const int result = application_.traverse(visit, arg);
+  return result != 0 ? result : loop_bridge_.traverse(visit, arg);
+}
+
+void AsgiServer::clear() {
+  close();
+  application_.clear();
+}
+
 Address AsgiServer::bind_fd(int fd, int backlog) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
   return server_.adopt(copy, backlog);
 }
 
-void AsgiServer::start(const pybind11::object& state) {
+void AsgiServer::start(const pybind11::object& self, const pybind11::object& state) {
+  application_.set_server(self.ptr());
+  loop_bridge_.set_server(self.ptr());
   application_.set_state(state.ptr());
+  const LoopBridge::Quiet quiet(loop_bridge_);
   server_.start();
   loop_bridge_.soon();
 }
@@ -57,15 +71,15 @@ void AsgiServer::drain(pybind11::object on_drained, Departure departure,
                        std::chrono::milliseconds window) {
   on_drained_ = PythonRef::share(on_drained.ptr());
   application_.set_on_idle([this] { loop_bridge_.soon(); });
+  const LoopBridge::Quiet quiet(loop_bridge_);
   server_.drain(departure, window);
   loop_bridge_.soon();
 }
 
 std::size_t AsgiServer::cancel_applications() {
-  const Py_ssize_t count = application_.cancel_all();
-  if (count < 0) throw pybind11::error_already_set();
-  server_.metrics().count(Limit::GracefulTimeout, static_cast<std::uint64_t>(count));
-  return static_cast<std::size_t>(count);
+  const std::size_t count = application_.cancel_all();
+  server_.metrics().count(Limit::GracefulTimeout, count);
+  return count;
 }
 
 pybind11::list AsgiServer::overdue_applications(double timeout_seconds) {
@@ -88,10 +102,10 @@ void AsgiServer::note_heartbeat(double lag_seconds, double gil_wait_seconds) {
 void AsgiServer::close() {
   if (closed_) return;
   closed_ = true;
+  loop_bridge_.detach();  // from here on nobody calls us
   server_.set_batch_hook({});
   server_.abort();
   event_loop_.run_pending();  // the close callbacks
-  loop_bridge_.detach();
   on_drained_.clear();
   application_.write_log_lines();
   application_.abandon_all();
@@ -112,7 +126,7 @@ bool AsgiServer::on_tick() {
   in_batch_ = true;
   application_.new_round();
   const bool succeeded = application_.drain();
-  server_.finish_batch();
+  finish_batch();
   in_batch_ = false;
   if (application_.started() > 1 || application_.has_ready() || server_.holds_responses())
     loop_bridge_.soon();
@@ -122,8 +136,13 @@ bool AsgiServer::on_tick() {
 bool AsgiServer::on_soon() {
   in_batch_ = true;
   server_.release_responses();
-  server_.finish_batch();
+  finish_batch();
   return on_tick();
+}
+
+void AsgiServer::finish_batch() {
+  const LoopBridge::Quiet quiet(loop_bridge_);
+  server_.finish_batch();
 }
 
 bool AsgiServer::report_drained() {

@@ -31,15 +31,19 @@ class AsgiServer {
  public:
   // Attaches to `loop`; throws pybind11::error_already_set when that fails.
   // `served` says in a text what a Python frame serves.
-  static std::shared_ptr<AsgiServer> create(pybind11::object application, pybind11::object loop,
+  static std::unique_ptr<AsgiServer> create(pybind11::object application, pybind11::object loop,
                                             const AsgiServerOptions& options,
                                             pybind11::object served);
+  // What it owns, for the garbage collector, and the end of that: it is closed.
+  int traverse(visitproc visit, void* arg) const;
+  void clear();
   ~AsgiServer();
   AsgiServer(const AsgiServer&) = delete;
   AsgiServer& operator=(const AsgiServer&) = delete;
 
   Address bind_fd(int fd, int backlog);
-  void start(const pybind11::object& state);
+  // `self` is the Python object that owns this.
+  void start(const pybind11::object& self, const pybind11::object& state);
   void drain(pybind11::object on_drained, Departure departure, std::chrono::milliseconds window);
   std::size_t cancel_applications();
   pybind11::list overdue_applications(double timeout_seconds);
@@ -54,6 +58,7 @@ class AsgiServer {
   bool on_tick();
   bool on_soon();
   void batch_needed();
+  void finish_batch();
   bool report_drained();
 
   net::EventLoop event_loop_;

@@ -16,7 +16,7 @@ namespace cppasgi::bridge {
 class Waiter {
  public:
   PyObject_HEAD
-  enum class State : std::uint8_t { Pending, Done, Cancelled };
+  enum class State : std::uint8_t { Pending, Done, Cancelled, Spent };
 
   PyObject* as_object() { return reinterpret_cast<PyObject*>(this); }
   static Waiter* of(PyObject* object) { return reinterpret_cast<Waiter*>(object); }
@@ -92,9 +92,12 @@ PySendResult waiter_send(PyObject* self, PyObject*, PyObject** result) noexcept 
     case Waiter::State::Cancelled:
       set_cancellation(waiter);
       return PYGEN_ERROR;
+    case Waiter::State::Spent:
+      return raise_reused();
     case Waiter::State::Done:
       break;
   }
+  waiter->state = Waiter::State::Spent;
   if (waiter->reject_text != nullptr) {
     set_rejection(waiter);
     return PYGEN_ERROR;
@@ -103,13 +106,31 @@ PySendResult waiter_send(PyObject* self, PyObject*, PyObject** result) noexcept 
   return PYGEN_RETURN;
 }
 
-void waiter_dealloc(PyObject* self) noexcept {
+int waiter_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Waiter* waiter = Waiter::of(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(waiter->callback);
+  Py_VISIT(waiter->context);
+  Py_VISIT(waiter->value);
+  Py_VISIT(waiter->loop);
+  Py_VISIT(waiter->finished);
+  return 0;
+}
+
+int waiter_clear(PyObject* self) noexcept {
   Waiter* waiter = Waiter::of(self);
   Py_CLEAR(waiter->callback);
   Py_CLEAR(waiter->context);
   Py_CLEAR(waiter->value);
   Py_CLEAR(waiter->loop);
   Py_CLEAR(waiter->finished);
+  return 0;
+}
+
+// It is in no list any more: those own what is in them.
+void waiter_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
+  waiter_clear(self);
   free_object(self);
 }
 
@@ -135,7 +156,8 @@ PyObject* waiter_add_done_callback(PyObject* self, PyObject* const* args, Py_ssi
     PyErr_SetString(PyExc_RuntimeError, "this receive() or send() is awaited already");
     return nullptr;
   }
-  const bool has_context = keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1;
+  const bool has_context =
+      keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1 && args[1] != Py_None;
   PyObject* context = has_context ? Py_NewRef(args[1]) : PyContext_CopyCurrent();
   if (context == nullptr) return nullptr;
   waiter->callback = Py_NewRef(args[0]);
@@ -171,7 +193,8 @@ PyObject* waiter_result(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* waiter_get_loop(PyObject* self, PyObject*) noexcept {
-  return Py_NewRef(Waiter::of(self)->loop);
+  PyObject* loop = Waiter::of(self)->loop;
+  return Py_NewRef(loop != nullptr ? loop : Py_None);  // null when it was garbage
 }
 
 PyObject* waiter_getattro(PyObject* self, PyObject* name) noexcept {
@@ -200,13 +223,13 @@ bool WaitLoop::init() {
 }
 
 PyObject* WaiterList::park(const WaitLoop& loop) {
-  auto* waiter = PyObject_New(Waiter, waiter_type);
+  auto* waiter = PyObject_GC_New(Waiter, waiter_type);
   if (waiter == nullptr) return nullptr;
   waiter->list = this;
   waiter->previous = last_;
   waiter->next = nullptr;
-  waiter->loop = Py_NewRef(loop.loop.get());
-  waiter->finished = Py_NewRef(loop.finished.get());
+  waiter->loop = Py_XNewRef(loop.loop.get());  // null when the server was garbage
+  waiter->finished = Py_XNewRef(loop.finished.get());
   waiter->callback = nullptr;
   waiter->context = nullptr;
   waiter->value = nullptr;
@@ -215,6 +238,7 @@ PyObject* WaiterList::park(const WaitLoop& loop) {
   waiter->blocking = false;
   (last_ == nullptr ? first_ : last_->next) = waiter;
   last_ = waiter;
+  PyObject_GC_Track(waiter->as_object());
   return Py_NewRef(waiter->as_object());  // one for the list, one for the caller
 }
 
@@ -244,6 +268,12 @@ PyObject* WaiterList::first_task() const {
   return PyMethod_Check(wake_up) ? PyMethod_Self(wake_up) : nullptr;
 }
 
+int WaiterList::traverse(visitproc visit, void* arg) const {
+  for (Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next)
+    Py_VISIT(waiter->as_object());
+  return 0;
+}
+
 void WaiterList::clear() {
   while (first_ != nullptr) first_->unlink();
 }
@@ -258,10 +288,11 @@ int init_waiters() {
       CPPASGI_COROUTINE_METHODS(&waiter_send, &waiter_abandon),
       {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot waiter_slots[] = {
-      {Py_tp_dealloc, as_slot(&waiter_dealloc)},   {Py_tp_getattro, as_slot(&waiter_getattro)},
+      {Py_tp_dealloc, as_slot(&waiter_dealloc)},   {Py_tp_traverse, as_slot(&waiter_traverse)},
+      {Py_tp_clear, as_slot(&waiter_clear)},       {Py_tp_getattro, as_slot(&waiter_getattro)},
       {Py_tp_setattro, as_slot(&waiter_setattro)}, {Py_tp_methods, waiter_methods},
       CPPASGI_COROUTINE_SLOTS(&waiter_send),       {0, nullptr}};
-  static PyType_Spec waiter_spec = {"cppasgi._native.Waiter", sizeof(Waiter), 0, kFinalType,
+  static PyType_Spec waiter_spec = {"cppasgi._native.Waiter", sizeof(Waiter), 0, kCollectedType,
                                     waiter_slots};
   waiter_type = make_coroutine_type(waiter_spec);
   return waiter_type == nullptr ? -1 : 0;

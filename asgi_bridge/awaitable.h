@@ -22,6 +22,8 @@ PyObject* completed_none();
 PyObject* completed_with(PyObject* value);
 // Raises the exception that is set now, and clears it. New reference, or null.
 PyObject* raising();
+// What the coroutine does that is awaited once more.
+PySendResult raise_reused();
 // Lets the event loop go round once, then completes with None. New reference, or null.
 PyObject* yield_once();
 
@@ -30,6 +32,17 @@ struct WaitLoop {
   explicit WaitLoop(PyObject* asyncio_loop) : loop(PythonRef::share(asyncio_loop)) {}
   // False with a Python exception.
   bool init();
+
+  // What it owns, for the garbage collector, and the end of that.
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(loop.get());
+    Py_VISIT(finished.get());
+    return 0;
+  }
+  void clear() {
+    loop.clear();
+    finished.clear();
+  }
 
   PythonRef loop;
   PythonRef finished;  // a future of it that is done, without a result
@@ -58,6 +71,8 @@ class WaiterList {
   bool reject_first(PyObject* type, const char* text);
   // The task that waits longest (borrowed); null when it isn't known.
   PyObject* first_task() const;
+  // What it owns, for the garbage collector.
+  int traverse(visitproc visit, void* arg) const;
   // Forgets all; the tasks stay suspended.
   void clear();
 

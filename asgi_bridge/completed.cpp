@@ -8,6 +8,9 @@ namespace cppasgi::bridge {
 
 namespace {
 
+// The garbage collector need not know one with a value: a message was made for it, and nobody else
+// knows that before it is handed out. An exception may come out of the application's own code, and
+// refer to whatever that likes.
 struct Completed {
   PyObject_HEAD
   PyObject* value;      // null once it was handed out
@@ -25,33 +28,53 @@ PySendResult completed_send(PyObject* self, PyObject*, PyObject** result) noexce
     *result = Py_NewRef(Py_None);
     return PYGEN_NEXT;
   }
+  *result = nullptr;
   if (completed->exception != nullptr) {
-    *result = nullptr;
-    PyErr_SetObject(PyExceptionInstance_Class(completed->exception), completed->exception);
+    // Let go of: its traceback leads to the frame that awaits, which may keep this object.
+    const PythonRef exception = PythonRef::steal(std::exchange(completed->exception, nullptr));
+    PyErr_SetObject(PyExceptionInstance_Class(exception.get()), exception.get());
     return PYGEN_ERROR;
   }
-  *result = completed->value != nullptr && self != shared_none
-                ? std::exchange(completed->value, nullptr)
-                : Py_NewRef(Py_None);
+  if (completed->value == nullptr) return raise_reused();
+  *result = self == shared_none ? Py_NewRef(Py_None) : std::exchange(completed->value, nullptr);
   return PYGEN_RETURN;
 }
 
-void completed_dealloc(PyObject* self) noexcept {
+int completed_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(reinterpret_cast<Completed*>(self)->value);
+  Py_VISIT(reinterpret_cast<Completed*>(self)->exception);
+  return 0;
+}
+
+int completed_clear(PyObject* self) noexcept {
   Py_CLEAR(reinterpret_cast<Completed*>(self)->value);
   Py_CLEAR(reinterpret_cast<Completed*>(self)->exception);
+  return 0;
+}
+
+void completed_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
+  completed_clear(self);
   free_object(self);
 }
 
-PyObject* make_completed(PyObject* value, bool yield_first) {
-  auto* completed = PyObject_New(Completed, completed_type);
+enum class YieldsFirst : bool { No, Yes };
+
+// Takes value and exception over, one of which is null.
+PyObject* make_completed(PyObject* value, PyObject* exception, YieldsFirst yields) {
+  auto* completed = PyObject_GC_New(Completed, completed_type);
   if (completed == nullptr) {
     Py_XDECREF(value);
+    Py_XDECREF(exception);
     return nullptr;
   }
   completed->value = value;
-  completed->exception = nullptr;
-  completed->yield_first = yield_first;
-  return reinterpret_cast<PyObject*>(completed);
+  completed->exception = exception;
+  completed->yield_first = yields == YieldsFirst::Yes;
+  auto* object = reinterpret_cast<PyObject*>(completed);
+  if (exception != nullptr) PyObject_GC_Track(object);
+  return object;
 }
 
 }  // namespace
@@ -59,37 +82,37 @@ PyObject* make_completed(PyObject* value, bool yield_first) {
 PyObject* completed_none() { return Py_NewRef(shared_none); }
 
 PyObject* completed_with(PyObject* value) {
-  return value == nullptr ? nullptr : make_completed(value, false);
+  return value == nullptr ? nullptr : make_completed(value, nullptr, YieldsFirst::No);
 }
 
 PyObject* raising() {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
   Py_XDECREF(type);
   Py_XDECREF(traceback);
-  PyObject* completed = make_completed(nullptr, false);
-  if (completed == nullptr) {
-    Py_XDECREF(value);
-  } else {
-    reinterpret_cast<Completed*>(completed)->exception = value;
-  }
-  return completed;
+  return make_completed(nullptr, value, YieldsFirst::No);
 }
 
-PyObject* yield_once() { return make_completed(nullptr, true); }
+PySendResult raise_reused() {
+  PyErr_SetString(PyExc_RuntimeError, "this receive() or send() has been awaited already");
+  return PYGEN_ERROR;
+}
+
+PyObject* yield_once() { return make_completed(Py_NewRef(Py_None), nullptr, YieldsFirst::Yes); }
 
 int init_completed() {
   static PyMethodDef completed_methods[] = {CPPASGI_COROUTINE_METHODS(&completed_send, nullptr),
                                             {nullptr, nullptr, 0, nullptr}};
-  static PyType_Slot completed_slots[] = {{Py_tp_dealloc, as_slot(&completed_dealloc)},
-                                          {Py_tp_methods, completed_methods},
-                                          CPPASGI_COROUTINE_SLOTS(&completed_send),
-                                          {0, nullptr}};
+  static PyType_Slot completed_slots[] = {
+      {Py_tp_dealloc, as_slot(&completed_dealloc)}, {Py_tp_traverse, as_slot(&completed_traverse)},
+      {Py_tp_clear, as_slot(&completed_clear)},     {Py_tp_methods, completed_methods},
+      CPPASGI_COROUTINE_SLOTS(&completed_send),     {0, nullptr}};
   static PyType_Spec completed_spec = {"cppasgi._native.Completed", sizeof(Completed), 0,
-                                       kFinalType, completed_slots};
+                                       kCollectedType, completed_slots};
   if ((completed_type = make_coroutine_type(completed_spec)) == nullptr) return -1;
-  shared_none = make_completed(nullptr, false);
+  shared_none = make_completed(Py_NewRef(Py_None), nullptr, YieldsFirst::No);
   return shared_none == nullptr ? -1 : 0;
 }
 

@@ -7,6 +7,7 @@
 #include "asgi_bridge/asgi_application.h"
 #include "asgi_bridge/departure.h"
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/loop_bridge.h"
 
 namespace cppasgi::bridge {
 
@@ -35,6 +36,29 @@ PythonRef current_task() {
 
 }  // namespace
 
+void Cycle::become_owned_by(PyObject* call) {
+  call_ = call;
+  for (; references_ != 0; --references_) Py_INCREF(call_);
+  server_ = PythonRef::share(application_->server());
+}
+
+int Cycle::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(server_.get());
+  Py_VISIT(task_.get());
+  // As long as the exchange lasts it is the core that will wake who waits: they are no garbage,
+  // whoever else may have forgotten them.
+  if (!exchange_over()) return 0;
+  const int result = receivers_.traverse(visit, arg);
+  return result != 0 ? result : senders_.traverse(visit, arg);
+}
+
+// Not the server, which breaks its own ties: the cycle's handles look into its tables.
+void Cycle::clear() {
+  task_.clear();
+  receivers_.clear();
+  senders_.clear();
+}
+
 PyObject* Cycle::call_application() {
   const PythonRef scope = PythonRef::steal(make_scope());
   if (!scope) return nullptr;
@@ -48,6 +72,7 @@ PyObject* Cycle::call_application() {
 
 void Cycle::returned() {
   const CycleRef keep(this);
+  const LoopBridge::Quiet quiet(loop_bridge());
   ended();
   application_returned();
   end_waits();
@@ -55,6 +80,7 @@ void Cycle::returned() {
 
 bool Cycle::raised() {
   const CycleRef keep(this);
+  const LoopBridge::Quiet quiet(loop_bridge());
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   PyErr_NormalizeException(&type, &value, &traceback);
@@ -104,9 +130,13 @@ bool Cycle::run() {
 }
 
 bool Cycle::wake() {
+  const auto quietly = [this](auto&& call) {
+    const LoopBridge::Quiet quiet(loop_bridge());
+    return call();
+  };
   while (!receivers_.empty()) {
     bool pending = false;
-    PythonRef message = next_message(pending);
+    PythonRef message = quietly([&] { return next_message(pending); });
     if (pending) break;
     if (listening_lasts() || exchange_over()) note_listener(receivers_.first_task());
     if (!message || !receivers_.resolve_first(std::move(message))) return false;
@@ -117,7 +147,7 @@ bool Cycle::wake() {
     }
   } else if (client_left_ || exchange_over() || std::exchange(writable_again_, false)) {
     // A task that was woken here may have filled the connection again and wait behind the others.
-    while (!senders_.empty() && (client_left_ || writable())) {
+    while (!senders_.empty() && (client_left_ || quietly([this] { return writable(); }))) {
       if (!senders_.resolve_first({})) return false;
     }
   }
@@ -169,6 +199,8 @@ Cycle::Party Cycle::party(PyObject* other) const {
 bool Cycle::listens_beside(Party sender) const {
   return listens_elsewhere_ || (listens_itself_ && sender == Party::Other);
 }
+
+LoopBridge& Cycle::loop_bridge() { return application_->loop_bridge(); }
 
 const WaitLoop& Cycle::wait_loop() const { return application_->wait_loop(); }
 

@@ -2,16 +2,16 @@
 // WebSocketCycle say what the messages mean. Loop thread, with the GIL; only the handler callbacks
 // of the derived classes run without thought of Python.
 //
-// A cycle is counted: the objects that Python holds (receive, send, the coroutine that the task
-// steps), the list of running calls and the ready queue each keep it alive. What it reaches of the
-// core goes through handles.
+// A cycle is counted. From its start on that count is a Python object's, the coroutine that its
+// task steps, which owns it: receive and send, the list of running calls and the ready queue keep
+// that object, and the garbage collector finds through it what the cycle owns. What a cycle reaches
+// of the core goes through handles.
 #pragma once
 
 #include <Python.h>
 
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -21,14 +21,19 @@
 namespace cppasgi::bridge {
 
 class AsgiApplication;
+class LoopBridge;
 
 class Cycle {
  public:
-  // `application` keeps the whole server alive, and with it the tables that handles look into.
-  explicit Cycle(std::shared_ptr<AsgiApplication> application)
-      : application_(std::move(application)) {}
+  // `application` outlives it: its queue owns the cycle at first, and from the start on the cycle
+  // keeps the whole server, and with it the tables that handles look into.
+  explicit Cycle(AsgiApplication& application) : application_(&application) {}
+  virtual ~Cycle() = default;
   Cycle(const Cycle&) = delete;
   Cycle& operator=(const Cycle&) = delete;
+
+  // Kept quiet (LoopBridge::Quiet) while receive() and send() are called.
+  LoopBridge& loop_bridge();
 
   // --- called by Python: an awaitable (new reference), or null with an exception ---
 
@@ -37,6 +42,13 @@ class Cycle {
 
   // --- by the application's coroutine ---
 
+  // From now on `call` is counted instead; it deletes the cycle when nobody has it any more.
+  void become_owned_by(PyObject* call);
+  // That object; null before.
+  PyObject* owner() const { return call_; }
+  // What it owns, for the garbage collector, and the end of that.
+  int traverse(visitproc visit, void* arg) const;
+  void clear();
   // Calls the application: a coroutine or other iterator to step (new reference), or null with an
   // exception.
   PyObject* call_application();
@@ -66,9 +78,19 @@ class Cycle {
   // Breaks the ties to Python when the server closes under a running call.
   void abandon();
 
-  void add_reference() { ++references_; }
+  void add_reference() {
+    if (call_ != nullptr) {
+      Py_INCREF(call_);
+    } else {
+      ++references_;
+    }
+  }
   void drop_reference() {
-    if (--references_ == 0) delete this;
+    if (call_ != nullptr) {
+      Py_DECREF(call_);
+    } else if (--references_ == 0) {
+      delete this;
+    }
   }
 
   bool queued = false;    // in the ready queue
@@ -76,8 +98,6 @@ class Cycle {
   bool lone = false;      // nothing else came in its batch: its response need not wait for others
 
  protected:
-  virtual ~Cycle() = default;
-
   virtual PyObject* make_scope() = 0;
   virtual bool exchange_over() const = 0;  // the response is complete, or the client has left
   virtual bool writable() const = 0;
@@ -134,9 +154,11 @@ class Cycle {
   bool listens_beside(Party sender) const;
   void ended();
 
-  std::shared_ptr<AsgiApplication> application_;
+  AsgiApplication* application_;
+  PyObject* call_ = nullptr;    // owns this
+  std::size_t references_ = 0;  // before that
+  PythonRef server_;            // from the start on
   PythonRef task_;
-  std::size_t references_ = 0;
   std::optional<std::chrono::steady_clock::time_point> over_since_;
   std::chrono::steady_clock::time_point too_late_since_;  // the first send() that came too late
   unsigned sends_ = 0;                                    // that needed no waiting

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/python_types.h"
@@ -14,7 +15,7 @@ namespace {
 struct Notice {
   PyObject_HEAD
   Cycle* cycle;       // counted
-  PyObject* message;  // that receive() gives; null for a send(), and once it was given
+  PyObject* message;  // that receive() gives; null for a send(), and once it was given. Its own
   bool receives;
   bool yields;  // to the loop before it completes
   bool over;
@@ -26,8 +27,7 @@ PySendResult notice_send(PyObject* self, PyObject*, PyObject** result) noexcept 
   auto* notice = reinterpret_cast<Notice*>(self);
   *result = nullptr;
   if (notice->over) {
-    PyErr_SetString(PyExc_RuntimeError, "this receive() or send() has been awaited already");
-    return PYGEN_ERROR;
+    return raise_reused();
   }
   if (notice->receives) notice->cycle->note_listener();
   if (std::exchange(notice->yields, false)) {
@@ -42,7 +42,16 @@ PySendResult notice_send(PyObject* self, PyObject*, PyObject** result) noexcept 
 
 void notice_abandon(PyObject* self) noexcept { reinterpret_cast<Notice*>(self)->over = true; }
 
+int notice_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  auto* notice = reinterpret_cast<Notice*>(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(notice->message);
+  Py_VISIT(notice->cycle->owner());
+  return 0;
+}
+
 void notice_dealloc(PyObject* self) noexcept {
+  PyObject_GC_UnTrack(self);
   auto* notice = reinterpret_cast<Notice*>(self);
   Py_CLEAR(notice->message);
   notice->cycle->drop_reference();
@@ -80,7 +89,7 @@ PyObject* raise_client_left() {
 bool is_departure(PyObject* exception) { return is_departure_at(exception, 0); }
 
 PyObject* make_notice(Cycle& cycle, PyObject* message, Yields yields) {
-  auto* notice = PyObject_New(Notice, notice_type);
+  auto* notice = PyObject_GC_New(Notice, notice_type);
   if (notice == nullptr) {
     Py_XDECREF(message);
     return nullptr;
@@ -91,17 +100,20 @@ PyObject* make_notice(Cycle& cycle, PyObject* message, Yields yields) {
   notice->yields = yields == Yields::Yes;
   notice->over = false;
   cycle.add_reference();
-  return reinterpret_cast<PyObject*>(notice);
+  auto* object = reinterpret_cast<PyObject*>(notice);
+  PyObject_GC_Track(object);
+  return object;
 }
 
 int init_departure() {
   static PyMethodDef notice_methods[] = {CPPASGI_COROUTINE_METHODS(&notice_send, &notice_abandon),
                                          {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot notice_slots[] = {{Py_tp_dealloc, as_slot(&notice_dealloc)},
+                                       {Py_tp_traverse, as_slot(&notice_traverse)},
                                        {Py_tp_methods, notice_methods},
                                        CPPASGI_COROUTINE_SLOTS(&notice_send),
                                        {0, nullptr}};
-  static PyType_Spec notice_spec = {"cppasgi._native.Notice", sizeof(Notice), 0, kFinalType,
+  static PyType_Spec notice_spec = {"cppasgi._native.Notice", sizeof(Notice), 0, kCollectedType,
                                     notice_slots};
   notice_type = make_coroutine_type(notice_spec);
   return notice_type == nullptr ? -1 : 0;

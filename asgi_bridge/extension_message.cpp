@@ -16,9 +16,9 @@ namespace {
 
 // A number of bytes, if there is one.
 bool read_number(PyObject* message, PyObject* key, std::optional<std::uint64_t>& number) {
-  PyObject* value = optional_item(message, key);
-  if (value == nullptr) return PyErr_Occurred() == nullptr;
-  const long long result = PyLong_AsLongLong(value);
+  const PythonRef value = optional_item(message, key);
+  if (!value) return PyErr_Occurred() == nullptr;
+  const long long result = PyLong_AsLongLong(value.get());
   if (result == -1 && PyErr_Occurred() != nullptr) return false;
   if (result < 0) {
     PyErr_Format(PyExc_ValueError, "%U must not be negative", key);
@@ -64,19 +64,17 @@ bool read_announces_trailers(PyObject* message, bool& trailers) {
 
 bool read_early_hint(PyObject* message, std::vector<std::string_view>& links,
                      std::vector<PythonRef>& alive) {
-  PyObject* value = required_item(message, interned().links);
-  if (value == nullptr) return false;
-  PythonRef items = PythonRef::steal(PySequence_Fast(value, "links must be an iterable of bytes"));
+  const PythonRef value = required_item(message, interned().early_hint, interned().links);
+  if (!value) return false;
+  PythonRef items =
+      PythonRef::steal(PySequence_Fast(value.get(), "links must be an iterable of bytes"));
   if (!items) return false;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
     PyObject* link = PySequence_Fast_GET_ITEM(items.get(), i);
     std::string_view& text = links.emplace_back();
     if (!read_header_bytes(link, "value", text)) return false;
     text = http::trim(text);
-    if (text.empty() || !http::is_field_value(text)) {
-      PyErr_Format(PyExc_ValueError, "Invalid link %R", link);
-      return false;
-    }
+    if (text.empty() || !http::is_field_value(text)) return raise_invalid("Invalid link %R", link);
   }
   alive.push_back(std::move(items));
   return true;
@@ -96,20 +94,20 @@ bool read_trailers(PyObject* message, std::vector<http::Field>& fields,
 }
 
 bool read_pathsend(PyObject* message, FileSlice& file) {
-  PyObject* value = required_item(message, interned().path);
-  if (value == nullptr || !check_text(value, "path")) return false;
-  const PythonRef encoded = PythonRef::steal(PyUnicode_EncodeFSDefault(value));
+  const PythonRef value = required_item(message, interned().pathsend, interned().path);
+  if (!value || !check_text(value.get(), "path")) return false;
+  const PythonRef encoded = PythonRef::steal(PyUnicode_EncodeFSDefault(value.get()));
   char* bytes = nullptr;  // null-terminated; ValueError for a null byte within
   if (!encoded || PyBytes_AsStringAndSize(encoded.get(), &bytes, nullptr) != 0) return false;
   file = FileSlice::open(bytes);
-  if (!file.is_open()) PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, value);
+  if (!file.is_open()) PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, value.get());
   return file.is_open();
 }
 
 bool read_zerocopysend(PyObject* message, FileSlice& file, More& more_body) {
-  PyObject* object = required_item(message, interned().file);
-  if (object == nullptr) return false;
-  const int fd = PyObject_AsFileDescriptor(object);
+  const PythonRef object = required_item(message, interned().zerocopysend, interned().file);
+  if (!object) return false;
+  const int fd = PyObject_AsFileDescriptor(object.get());
   std::optional<std::uint64_t> offset;
   std::optional<std::uint64_t> count;
   if (fd < 0 || !read_number(message, interned().offset, offset) ||
@@ -123,9 +121,9 @@ bool read_zerocopysend(PyObject* message, FileSlice& file, More& more_body) {
     return false;
   }
   const bool from_position = !offset.has_value();
-  if (from_position && !read_position(object, file, offset)) return false;
+  if (from_position && !read_position(object.get(), file, offset)) return false;
   file.select(*offset, count.value_or(file.size()));
-  return !from_position || move_position(object, file);
+  return !from_position || move_position(object.get(), file);
 }
 
 }  // namespace cppasgi::bridge

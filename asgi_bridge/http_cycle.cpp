@@ -12,9 +12,8 @@ namespace cppasgi::bridge {
 
 namespace {
 
-PyObject* raise_unexpected(PyObject* message) {
-  PyErr_Format(PyExc_ValueError, "%S is not expected now",
-               PyDict_GetItem(message, interned().type));
+PyObject* raise_unexpected(MessageType type) {
+  PyErr_Format(PyExc_ValueError, "%s is not expected now", name_of(type));
   return nullptr;
 }
 
@@ -32,8 +31,8 @@ PyObject* raise_unavailable(PyObject* extension) {
 
 }  // namespace
 
-HttpCycle::HttpCycle(std::shared_ptr<AsgiApplication> app, Handle<HttpResponder> exchange)
-    : Cycle(std::move(app)), exchange_(exchange) {
+HttpCycle::HttpCycle(AsgiApplication& app, Handle<HttpResponder> exchange)
+    : Cycle(app), exchange_(exchange) {
   exchange_.get()->set_handler(this);
 }
 
@@ -130,8 +129,7 @@ PyObject* HttpCycle::send(PyObject* message) {
     case MessageType::HttpResponseTrailers:
       return send_trailers(message);
     default:
-      PyErr_Format(PyExc_ValueError, "Cannot handle message type %S!",
-                   PyDict_GetItem(message, interned().type));
+      PyErr_Format(PyExc_ValueError, "Cannot handle message type %s!", name_of(type));
       return nullptr;
   }
 }
@@ -167,7 +165,8 @@ PyObject* HttpCycle::send_body(PyObject* message) {
     return nullptr;
   }
   if (state_ == State::Complete) return completed_none();
-  if (state_ == State::Trailers || sending_file_) return raise_unexpected(message);
+  if (state_ == State::Trailers || sending_file_)
+    return raise_unexpected(MessageType::HttpResponseBody);
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return send_too_late();
   const SendStatus status = responder->send_content(body.view(), more);
@@ -183,13 +182,17 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   const bool is_whole = type == MessageType::HttpResponsePathsend;
   if (!extensions_.files)
     return raise_unavailable(is_whole ? interned().pathsend : interned().zerocopysend);
+  const auto is_unexpected = [&] {
+    return state_ != State::Started || sending_file_ || (is_whole && content_begun_);
+  };
   if (state_ == State::Disconnected) return send_too_late();
-  if (state_ != State::Started || sending_file_ || (is_whole && content_begun_))
-    return raise_unexpected(message);
+  if (is_unexpected()) return raise_unexpected(type);
   FileSlice file;
   More more = More::No;
   if (!(is_whole ? read_pathsend(message, file) : read_zerocopysend(message, file, more)))
     return nullptr;
+  if (state_ == State::Disconnected) return send_too_late();
+  if (is_unexpected()) return raise_unexpected(type);  // that ran the application's code
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return send_too_late();
   const SendStatus status = responder->send_file(std::move(file), more);
@@ -214,7 +217,7 @@ PyObject* HttpCycle::send_early_hint(PyObject* message) {
   std::vector<std::string_view> links;
   if (!read_early_hint(message, links, reading->alive)) return nullptr;
   if (state_ == State::Disconnected) return send_too_late();
-  if (state_ != State::Expected) return raise_unexpected(message);
+  if (state_ != State::Expected) return raise_unexpected(MessageType::HttpResponseEarlyHint);
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return send_too_late();
   if (!links.empty()) responder->send_early_hints(links);
@@ -227,7 +230,8 @@ PyObject* HttpCycle::send_trailers(PyObject* message) {
   More more = More::No;
   if (!read_trailers(message, reading->head.fields, reading->alive, more)) return nullptr;
   if (state_ == State::Disconnected) return send_too_late();
-  if (state_ != State::Trailers || sending_file_) return raise_unexpected(message);
+  if (state_ != State::Trailers || sending_file_)
+    return raise_unexpected(MessageType::HttpResponseTrailers);
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return send_too_late();
   responder->send_trailers(reading->head.fields, more);

@@ -3,8 +3,6 @@
 // websocket_cycle.h has the same sections.
 #pragma once
 
-#include <memory>
-
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/message.h"
 #include "asgi_bridge/scope.h"
@@ -14,7 +12,8 @@ namespace cppasgi::bridge {
 
 class HttpCycle final : public Cycle, public HttpHandler {
  public:
-  HttpCycle(std::shared_ptr<AsgiApplication> application, Handle<HttpResponder> exchange);
+  HttpCycle(AsgiApplication& application, Handle<HttpResponder> exchange);
+  ~HttpCycle() override;
 
   PyObject* receive() override;
   PyObject* send(PyObject* message) override;
@@ -35,7 +34,6 @@ class HttpCycle final : public Cycle, public HttpHandler {
     Disconnected,  // the client left before it was
   };
 
-  ~HttpCycle() override;
   PyObject* make_scope() override;
   bool exchange_over() const override { return exchange_.get() == nullptr; }
   bool writable() const override;
@@ -59,7 +57,9 @@ class HttpCycle final : public Cycle, public HttpHandler {
   bool content_begun_ = false;
   bool sending_file_ = false;   // on_writable follows
   bool request_ended_ = false;  // the application has all of it
-  PythonRef piece_;             // bytes that came while the application waits
+  // Bytes that came while the application waits. They lead nowhere, so that the garbage collector
+  // need not know them.
+  PythonRef piece_;
 };
 
 }  // namespace cppasgi::bridge

@@ -19,7 +19,8 @@ namespace {
 
 constexpr int kMaxRounds = 8;  // of libuv in one callback of asyncio's, whose others wait meanwhile
 
-// A callable that asyncio may keep longer than the bridge lives.
+// A callable that asyncio may keep longer than the bridge lives. It owns nothing, so that the
+// garbage collector need not know it.
 struct Callback {
   PyObject_HEAD
   vectorcallfunc vectorcall;
@@ -31,7 +32,10 @@ PyTypeObject* callback_type = nullptr;
 
 PyObject* call_callback(PyObject* self, PyObject* const*, std::size_t, PyObject*) noexcept {
   auto* callback = reinterpret_cast<Callback*>(self);
-  if (callback->bridge != nullptr && !(callback->bridge->*callback->function)()) return nullptr;
+  LoopBridge* bridge = callback->bridge;
+  if (bridge == nullptr) Py_RETURN_NONE;
+  const PythonRef server = PythonRef::share(bridge->server());
+  if (!(bridge->*callback->function)()) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -77,8 +81,11 @@ PyObject* LoopBridge::make_callback(bool (LoopBridge::*function)()) {
 
 // Calls loop.<method>(first[, second], context=context_); null with an exception.
 PythonRef LoopBridge::call_loop(PyObject* method, PyObject* first, PyObject* second) {
-  PyObject* last = second == nullptr ? context_.get() : second;
-  const std::array<PyObject*, 4> arguments{asyncio_loop_.get(), first, last, context_.get()};
+  // Kept here: the call may end in detach().
+  const PythonRef loop = asyncio_loop_;
+  const PythonRef context = context_;
+  PyObject* last = second == nullptr ? context.get() : second;
+  const std::array<PyObject*, 4> arguments{loop.get(), first, last, context.get()};
   return PythonRef::steal(PyObject_VectorcallMethod(
       method, arguments.data(), second == nullptr ? 2 : 3, interned().context_names));
 }
@@ -105,24 +112,33 @@ void LoopBridge::detach() {
   disarm(soon_);
   disarm(on_timer_);
   loop_.set_on_touched({});
-  clear_guest(asyncio_loop_.get());
+  const PythonRef asyncio_loop = std::move(asyncio_loop_);
+  clear_guest(asyncio_loop.get());
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
   // A loop that is closed already has forgotten the reader.
   if (fd && !PythonRef::steal(
-                PyObject_CallMethodOneArg(asyncio_loop_.get(), interned().remove_reader, fd.get())))
+                PyObject_CallMethodOneArg(asyncio_loop.get(), interned().remove_reader, fd.get())))
     PyErr_Clear();
-  if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
-    PyErr_Clear();
-  timer_.clear();
+  cancel_timer();
   context_.clear();
-  asyncio_loop_.clear();
+}
+
+void LoopBridge::cancel_timer() {
+  timer_due_ = milliseconds::max();
+  const PythonRef timer = std::move(timer_);
+  if (timer && !PythonRef::steal(PyObject_CallMethodNoArgs(timer.get(), interned().cancel)))
+    PyErr_Clear();
 }
 
 void LoopBridge::soon() {
   if (soon_asked_ || !asyncio_loop_) return;
+  if (quiet_ != 0) {
+    soon_wanted_ = true;
+    return;
+  }
   soon_asked_ = true;
   const ExceptionAside aside;  // of a batch that ends with one
-  if (!call_loop(interned().call_soon, soon_.get())) PyErr_WriteUnraisable(asyncio_loop_.get());
+  if (!call_loop(interned().call_soon, soon_.get())) PyErr_WriteUnraisable(soon_.get());
 }
 
 bool LoopBridge::run_soon() {
@@ -158,15 +174,16 @@ void LoopBridge::arm_timer() {
   const auto due = loop_.next_due();
   if (!due || *due >= timer_due_ || !asyncio_loop_) return;
   const ExceptionAside aside;  // as in soon()
-  if (timer_ && !PythonRef::steal(PyObject_CallMethodNoArgs(timer_.get(), interned().cancel)))
-    PyErr_Clear();
+  cancel_timer();
   // What applications did in this tick may have taken long.
   const milliseconds left = std::max(*due - loop_.now(), milliseconds(0));
   const PythonRef delay =
       PythonRef::steal(PyFloat_FromDouble(static_cast<double>(left.count()) / 1000.0));
-  timer_ = delay ? call_loop(interned().call_later, delay.get(), on_timer_.get()) : PythonRef();
-  if (!timer_) PyErr_WriteUnraisable(asyncio_loop_.get());
-  timer_due_ = timer_ ? *due : milliseconds::max();
+  if (!delay || !asyncio_loop_) return PyErr_Clear();
+  timer_ = call_loop(interned().call_later, delay.get(), on_timer_.get());
+  if (!timer_) return PyErr_WriteUnraisable(on_timer_.get());
+  timer_due_ = *due;
+  if (!asyncio_loop_) cancel_timer();
 }
 
 }  // namespace cppasgi::bridge

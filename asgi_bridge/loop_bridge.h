@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <utility>
 
 #include "asgi_bridge/python_ref.h"
 #include "server/net/event_loop.h"
@@ -32,8 +33,34 @@ class LoopBridge {
   void detach();
 
   // Asks asyncio to call on_soon after what is ready now; once until it was called. A failure is
-  // reported, not raised.
+  // reported, not raised. To ask may run Python: any of it, when garbage is collected meanwhile.
   void soon();
+  // While one lives, the core is at work, which Python must not find half done: soon() waits for
+  // the end of the last.
+  class Quiet {
+   public:
+    explicit Quiet(LoopBridge& bridge) : bridge_(bridge) { ++bridge_.quiet_; }
+    ~Quiet() {
+      if (--bridge_.quiet_ == 0 && std::exchange(bridge_.soon_wanted_, false)) bridge_.soon();
+    }
+    Quiet(const Quiet&) = delete;
+    Quiet& operator=(const Quiet&) = delete;
+
+   private:
+    LoopBridge& bridge_;
+  };
+  // The Python object that owns this: kept while one of our callbacks runs, as that may drop the
+  // last other reference.
+  void set_server(PyObject* server) { server_ = server; }
+  PyObject* server() const { return server_; }
+  // What it owns, for the garbage collector; detach() is the end of that.
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(asyncio_loop_.get());
+    Py_VISIT(context_.get());
+    Py_VISIT(timer_.get());
+    return 0;
+  }
+
   // Does libuv run, so that on_tick follows?
   bool ticking() const { return ticking_; }
 
@@ -42,11 +69,13 @@ class LoopBridge {
   bool run_soon();
   bool on_timer();
   void arm_timer();
+  void cancel_timer();
   PyObject* make_callback(bool (LoopBridge::*function)());
   PythonRef call_loop(PyObject* method, PyObject* first, PyObject* second = nullptr);
 
   net::EventLoop& loop_;
   PythonRef asyncio_loop_;
+  PyObject* server_ = nullptr;  // borrowed
   std::function<bool()> on_tick_;
   std::function<bool()> on_soon_;
   PythonRef tick_;
@@ -58,6 +87,8 @@ class LoopBridge {
   PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer
   std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();  // max(): none is armed
   bool soon_asked_ = false;
+  bool soon_wanted_ = false;  // while it is quiet
+  int quiet_ = 0;
   bool ticking_ = false;
 };
 

@@ -60,8 +60,7 @@ PythonRef add_call(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
   PythonRef handle = make_handle(self, arguments[0], arguments + 1, count - 1,
                                  context == Py_None ? nullptr : context);
   if (!handle) return {};
-  const PythonRef added = PythonRef::steal(PyObject_CallOneArg(core->append, handle.get()));
-  return added ? std::move(handle) : PythonRef();
+  return add_ready(core, handle.get()) ? std::move(handle) : PythonRef();
 }
 
 PyObject* core_call_soon(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
@@ -95,11 +94,15 @@ PyObject* core_time(PyObject*, PyObject*) noexcept {
 
 PyObject* core_run_once(PyObject* self, PyObject*) noexcept {
   LoopCore* core = LoopCore::of(self);
-  const Py_ssize_t timers = PyList_GET_SIZE(core->scheduled);
-  if (core->waiter == nullptr) {
+  if (core->waiter == nullptr || core->scheduled == nullptr) {
     PyErr_SetString(PyExc_RuntimeError, "the loop has no selector");
     return nullptr;
   }
+  if (core->waiting) {
+    PyErr_SetString(PyExc_RuntimeError, "another thread runs the loop");
+    return nullptr;
+  }
+  const Py_ssize_t timers = PyList_GET_SIZE(core->scheduled);
   if (core->debug || (timers > kMinTimersToDrop && core->timer_cancelled_count > timers / 2)) {
     core->wakes = Wakes::BySocket;
     return call_stock(interned().run_once, self, nullptr, 0, nullptr);
@@ -150,9 +153,10 @@ int core_set_ready(PyObject* self, PyObject* ready, void*) noexcept {
   PythonRef append = PythonRef::steal(PyObject_GetAttrString(ready, "append"));
   PythonRef popleft = PythonRef::steal(PyObject_GetAttrString(ready, "popleft"));
   if (!append || !popleft) return -1;
-  Py_XSETREF(core->ready, Py_NewRef(ready));
-  Py_XSETREF(core->append, append.release());
-  Py_XSETREF(core->popleft, popleft.release());
+  // The old ones go when all are there: with them go callbacks, which may run Python.
+  const PythonRef old_ready = PythonRef::steal(std::exchange(core->ready, Py_NewRef(ready)));
+  const PythonRef old_append = PythonRef::steal(std::exchange(core->append, append.release()));
+  const PythonRef old_popleft = PythonRef::steal(std::exchange(core->popleft, popleft.release()));
   return 0;
 }
 

@@ -44,6 +44,7 @@ int handle_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 
 int handle_clear(PyObject* self) noexcept {
   Handle* handle = Handle::of(self);
+  handle->cancelled = true;  // for whoever still knows it
   drop_call(handle);
   Py_CLEAR(handle->loop);
   Py_CLEAR(handle->context);
@@ -69,20 +70,24 @@ PyObject* handle_is_cancelled(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* handle_get_context(PyObject* self, PyObject*) noexcept {
-  return Py_NewRef(Handle::of(self)->context);
+  PyObject* context = Handle::of(self)->context;
+  return Py_NewRef(context != nullptr ? context : Py_None);  // null when it was garbage
 }
 
 PyObject* handle_repr(PyObject* self) noexcept {
-  const Handle* handle = Handle::of(self);
-  if (handle->callback == nullptr) return PyUnicode_FromString("<Handle cancelled>");
-  return PyUnicode_FromFormat("<Handle %R>", handle->callback);
+  const PythonRef callback = PythonRef::share(Handle::of(self)->callback);
+  if (!callback) return PyUnicode_FromString("<Handle cancelled>");
+  return PyUnicode_FromFormat("<Handle %R>", callback.get());
 }
 
 PyObject* handle_get_args(PyObject* self, void*) noexcept {
   Handle* handle = Handle::of(self);
-  if (handle->callback == nullptr) Py_RETURN_NONE;
   PyObject* arguments = PyTuple_New(Py_SIZE(handle));
   if (arguments == nullptr) return nullptr;
+  if (handle->callback == nullptr) {  // or a collection has cancelled it just now
+    Py_DECREF(arguments);
+    Py_RETURN_NONE;
+  }
   for (Py_ssize_t i = 0; i < Py_SIZE(handle); ++i)
     PyTuple_SET_ITEM(arguments, i, Py_NewRef(handle->arguments[i]));
   return arguments;
@@ -100,11 +105,11 @@ PyObject* handle_run(PyObject* self, PyObject*) noexcept {
 // The result of the callback, run in the handle's context; null with its exception.
 PythonRef call_own(Handle* handle) {
   return call_in_context(handle->context, [handle] {
-    handle->running = true;
+    const bool was_running = std::exchange(handle->running, true);
     PythonRef result = PythonRef::steal(PyObject_Vectorcall(
         handle->callback, handle->arguments,
         static_cast<std::size_t>(Py_SIZE(handle)) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
-    handle->running = false;
+    handle->running = was_running;
     return result;
   });
 }
@@ -170,7 +175,8 @@ bool run_handle(PyObject* loop, PyObject* object) {
   if (Py_TYPE(object) != handle_type) return call_stock(object) || report(loop, object);
   Handle* handle = Handle::of(object);
   const bool succeeded = call_own(handle) || report(loop, object);
-  if (handle->cancelled) drop_call(handle);  // by the callback itself
+  // By the callback itself, which may also have run its own handle.
+  if (handle->cancelled && !handle->running) drop_call(handle);
   return succeeded;
 }
 

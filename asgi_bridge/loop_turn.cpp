@@ -16,6 +16,16 @@ double monotonic_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// What Python may replace while it is called is kept here, as everywhere in a turn.
+bool add_ready(LoopCore* core, PyObject* handle) {
+  const PythonRef append = PythonRef::share(core->append);
+  if (!append) {  // it was garbage
+    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    return false;
+  }
+  return static_cast<bool>(PythonRef::steal(PyObject_CallOneArg(append.get(), handle)));
+}
+
 namespace {
 
 constexpr double kLongestWait = 24 * 3600;  // seconds, as asyncio's
@@ -25,7 +35,8 @@ constexpr double kClockResolution = 1e-9;   // of a steady clock, in seconds
 
 // Takes the first timer out of the heap. Null with an exception.
 PythonRef pop_timer(LoopCore* core) {
-  PythonRef first = PythonRef::steal(PyObject_CallOneArg(interned().heappop, core->scheduled));
+  const PythonRef scheduled = PythonRef::share(core->scheduled);
+  PythonRef first = PythonRef::steal(PyObject_CallOneArg(interned().heappop, scheduled.get()));
   if (!first || PyObject_SetAttr(first.get(), interned().scheduled, Py_False) != 0) return {};
   return first;
 }
@@ -57,7 +68,7 @@ bool move_due_timers(LoopCore* core, double due) {
     if (std::isnan(due)) return false;
     if (due >= end) break;
     const PythonRef first = pop_timer(core);
-    if (!first || !PythonRef::steal(PyObject_CallOneArg(core->append, first.get()))) return false;
+    if (!first || !add_ready(core, first.get())) return false;
   }
   return true;
 }
@@ -69,9 +80,8 @@ bool add_watcher(PyObject* self, PyObject* handle, PyObject* fileobj, PyObject* 
   if (handle == Py_None) return true;
   const int cancelled = handle_cancelled(handle);
   if (cancelled < 0) return false;
-  return static_cast<bool>(
-      PythonRef::steal(cancelled > 0 ? PyObject_CallMethodOneArg(self, remove, fileobj)
-                                     : PyObject_CallOneArg(LoopCore::of(self)->append, handle)));
+  if (cancelled == 0) return add_ready(LoopCore::of(self), handle);
+  return static_cast<bool>(PythonRef::steal(PyObject_CallMethodOneArg(self, remove, fileobj)));
 }
 
 // As selectors.EpollSelector.select() and asyncio's _process_events(). False with an exception.
@@ -90,6 +100,8 @@ bool add_event(PyObject* self, const net::EpollWaiter::Event& event) {
   long wanted = 0;
   if (!PyArg_ParseTuple(key.get(), "OOl(OO)", &fileobj, &number, &wanted, &reader, &writer))
     return false;
+  const PythonRef kept_reader = PythonRef::share(reader);
+  const PythonRef kept_writer = PythonRef::share(writer);
   const bool reads = event.readable && (wanted & kRead) != 0;
   const bool writes = event.writable && (wanted & kWrite) != 0;
   return (!reads || add_watcher(self, reader, fileobj, interned().internal_remove_reader)) &&
@@ -107,9 +119,11 @@ bool wait(PyObject* self, int timeout) {
   if (count == 0 && timeout != 0) {
     core->called_from_thread = false;
     core->wakes = Wakes::ByEvent;
+    core->waiting = true;
     Py_BEGIN_ALLOW_THREADS;
     count = core->waiter->wait(timeout);
     Py_END_ALLOW_THREADS;
+    core->waiting = false;
     core->wakes = Wakes::NotNeeded;
   }
   if (count == -EINTR) return true;  // signal handlers run in run_forever()'s Python code
@@ -124,11 +138,17 @@ bool wait(PyObject* self, int timeout) {
   return true;
 }
 
+// How many callbacks are ready; -1 with an exception.
+Py_ssize_t count_ready(const LoopCore* core) {
+  const PythonRef ready = PythonRef::share(core->ready);
+  return PyObject_Size(ready.get());
+}
+
 // Milliseconds to wait for, -1 for ever; less than that with an exception. `due` is the first
 // timer's time.
 int timeout_of(LoopCore* core, double due) {
   constexpr int kFailed = -2;
-  const Py_ssize_t ready = PyObject_Size(core->ready);
+  const Py_ssize_t ready = count_ready(core);
   if (ready < 0) return kFailed;
   if (ready > 0 || core->stopping) return 0;
   if (std::isinf(due)) return -1;
@@ -151,8 +171,9 @@ bool run_turn(PyObject* self) {
     if (guest && !run_handle(self, guest.get())) return false;
   }
   // What these add is run in the next turn. One of them may run them all itself (nest_asyncio).
-  for (Py_ssize_t left = PyObject_Size(core->ready); left > 0; --left) {
-    const PythonRef handle = PythonRef::steal(PyObject_CallNoArgs(core->popleft));
+  for (Py_ssize_t left = count_ready(core); left > 0; --left) {
+    const PythonRef popleft = PythonRef::share(core->popleft);
+    const PythonRef handle = PythonRef::steal(PyObject_CallNoArgs(popleft.get()));
     if (!handle && PyErr_ExceptionMatches(PyExc_IndexError)) {
       PyErr_Clear();
       return true;

@@ -37,12 +37,16 @@ struct LoopCore {
   bool debug;
   bool called_from_thread;  // since the loop last had nothing to do
   Wakes wakes;
+  bool waiting;  // without the interpreter
 
   static LoopCore* of(PyObject* object) { return reinterpret_cast<LoopCore*>(object); }
 };
 
 // The clock of time.monotonic().
 double monotonic_seconds();
+
+// Makes a handle ready. False with an exception.
+bool add_ready(LoopCore* core, PyObject* handle);
 
 // asyncio's turn, without its debug mode. Precondition: there is a waiter. False with an exception.
 bool run_turn(PyObject* self);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/message_values.h"
@@ -73,19 +74,13 @@ bool read_header(PyObject* items, http::Field& field) {
   }
   if (!read_header_bytes(PySequence_Fast_GET_ITEM(items, 0), "name", field.name)) return false;
   if (!read_header_bytes(PySequence_Fast_GET_ITEM(items, 1), "value", field.value)) return false;
-  if (!http::is_token(field.name)) {
-    PyErr_Format(PyExc_ValueError, "Invalid header name %R", PySequence_Fast_GET_ITEM(items, 0));
-    return false;
-  }
+  PyObject* name = PySequence_Fast_GET_ITEM(items, 0);
+  PyObject* value = PySequence_Fast_GET_ITEM(items, 1);
+  if (!http::is_token(field.name)) return raise_invalid("Invalid header name %R", name);
   field.value = http::trim(field.value);
-  if (!http::is_field_value(field.value)) {
-    PyErr_Format(PyExc_ValueError, "Invalid header value %R", PySequence_Fast_GET_ITEM(items, 1));
-    return false;
-  }
-  if (http::equals_ignoring_case(field.name, "content-length") && !is_number(field.value)) {
-    PyErr_Format(PyExc_ValueError, "Invalid Content-Length %R", PySequence_Fast_GET_ITEM(items, 1));
-    return false;
-  }
+  if (!http::is_field_value(field.value)) return raise_invalid("Invalid header value %R", value);
+  if (http::equals_ignoring_case(field.name, "content-length") && !is_number(field.value))
+    return raise_invalid("Invalid Content-Length %R", value);
   return true;
 }
 
@@ -133,9 +128,15 @@ PyObject* websocket_disconnect_message(std::uint16_t code, std::string_view reas
   return dict.release();
 }
 
-bool BytesView::read(PyObject* object, const char* what) {
+bool TextView::read(PythonRef object, const char* what) {
+  object_ = std::move(object);
+  return read_text(object_.get(), what, view_);
+}
+
+bool BytesView::read(PythonRef owned, const char* what) {
+  object_ = std::move(owned);
+  PyObject* object = object_.get();
   if (PyBytes_CheckExact(object)) {
-    // The message holds the object for as long as its view is used.
     view_ = {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
     return true;
   }
@@ -153,44 +154,49 @@ bool read_type(PyObject* message, MessageType& type) {
     PyErr_Format(PyExc_TypeError, "Message expected to be `dict`, but got `%R`", Py_TYPE(message));
     return false;
   }
-  PyObject* value = optional_item(message, interned().type);
-  if (value == nullptr) {
+  const PythonRef value = optional_item(message, interned().type);
+  if (!value) {
     if (PyErr_Occurred() == nullptr)
       PyErr_SetString(PyExc_ValueError, "Message has no type defined");
     return false;
   }
   std::string_view name;
-  if (!read_text(value, "Message type", name)) return false;
+  if (!read_text(value.get(), "Message type", name)) return false;
   for (const TypeName& known : kTypeNames) {
     if (known.name == name) {
       type = known.type;
       return true;
     }
   }
-  PyErr_Format(PyExc_ValueError, "Cannot handle message type %U!", value);
-  return false;
+  return raise_invalid("Cannot handle message type %U!", value.get());
+}
+
+const char* name_of(MessageType type) {
+  return std::find_if(kTypeNames.begin(), kTypeNames.end(),
+                      [type](const TypeName& known) { return known.type == type; })
+      ->name.data();
 }
 
 bool read_headers(PyObject* message, std::vector<http::Field>& fields,
                   std::vector<PythonRef>& alive) {
   fields.clear();
-  PyObject* headers = optional_item(message, interned().headers);
-  if (headers == nullptr) return PyErr_Occurred() == nullptr;
-  PythonRef items = as_pairs(headers);
+  const PythonRef headers = optional_item(message, interned().headers);
+  if (!headers) return PyErr_Occurred() == nullptr;
+  PythonRef items = as_pairs(headers.get());
   if (!items) return false;
   const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.get());
   for (Py_ssize_t i = 0; i < count; ++i) {
     http::Field& field = fields.emplace_back();
     if (!read_header(PySequence_Fast_GET_ITEM(items.get(), i), field)) return false;
   }
-  if (items.get() != headers) alive.push_back(std::move(items));
+  alive.push_back(std::move(items));
   return true;
 }
 
 bool read_response_start(PyObject* message, http::ResponseHead& head,
                          std::vector<PythonRef>& alive) {
-  PyObject* status = optional_item(message, interned().status);
-  if (status == nullptr) {
+  const PythonRef status = optional_item(message, interned().status);
+  if (!status) {
     if (PyErr_Occurred() == nullptr) {
       PyErr_SetString(PyExc_ValueError,
                       "Specifying a status code is required for a Response message.");
@@ -198,7 +204,7 @@ bool read_response_start(PyObject* message, http::ResponseHead& head,
     return false;
   }
   // http.HTTPStatus and the like are ints too.
-  const long value = PyLong_AsLong(status);
+  const long value = PyLong_AsLong(status.get());
   if (value == -1 && PyErr_Occurred() != nullptr) return false;
   if (value < 200 || value > 999) {
     PyErr_Format(PyExc_ValueError, "Status code %ld is not that of a final response (200 to 999)",
@@ -211,22 +217,18 @@ bool read_response_start(PyObject* message, http::ResponseHead& head,
 
 bool read_response_body(PyObject* message, BytesView& body, More& more_body) {
   if (!read_more(message, interned().more_body, more_body)) return false;
-  PyObject* value = optional_item(message, interned().body);
-  return value != nullptr ? body.read(value, "body") : PyErr_Occurred() == nullptr;
+  PythonRef value = optional_item(message, interned().body);
+  return value ? body.read(std::move(value), "body") : PyErr_Occurred() == nullptr;
 }
 
-bool read_accept(PyObject* message, std::string_view& subprotocol, std::vector<http::Field>& fields,
+bool read_accept(PyObject* message, TextView& subprotocol, std::vector<http::Field>& fields,
                  std::vector<PythonRef>& alive) {
-  subprotocol = {};
+  PythonRef value = optional_item(message, interned().subprotocol);
+  if (value ? !subprotocol.read(std::move(value), "subprotocol") : PyErr_Occurred() != nullptr)
+    return false;
+  if (subprotocol.object() != nullptr && !http::is_token(subprotocol.view()))
+    return raise_invalid("Invalid subprotocol %R", subprotocol.object());
   if (!read_headers(message, fields, alive)) return false;
-  PyObject* value = optional_item(message, interned().subprotocol);
-  if (value != nullptr ? !read_text(value, "subprotocol", subprotocol)
-                       : PyErr_Occurred() != nullptr)
-    return false;
-  if (value != nullptr && !http::is_token(subprotocol)) {
-    PyErr_Format(PyExc_ValueError, "Invalid subprotocol %R", value);
-    return false;
-  }
   for (const http::Field& field : fields) {
     if (http::equals_ignoring_case(field.name, "sec-websocket-protocol")) {
       PyErr_SetString(PyExc_ValueError,
@@ -237,14 +239,14 @@ bool read_accept(PyObject* message, std::string_view& subprotocol, std::vector<h
   return true;
 }
 
-bool read_websocket_send(PyObject* message, WebSocketMessage::Kind& kind, std::string_view& text,
+bool read_websocket_send(PyObject* message, WebSocketMessage::Kind& kind, TextView& text,
                          BytesView& bytes) {
-  PyObject* text_value = optional_item(message, interned().text);
-  if (text_value == nullptr && PyErr_Occurred() != nullptr) return false;
-  PyObject* bytes_value = optional_item(message, interned().bytes);
-  if (bytes_value == nullptr && PyErr_Occurred() != nullptr) return false;
-  if ((text_value == nullptr) == (bytes_value == nullptr)) {
-    if (text_value == nullptr) {
+  PythonRef text_value = optional_item(message, interned().text);
+  if (!text_value && PyErr_Occurred() != nullptr) return false;
+  PythonRef bytes_value = optional_item(message, interned().bytes);
+  if (!bytes_value && PyErr_Occurred() != nullptr) return false;
+  if (static_cast<bool>(text_value) == static_cast<bool>(bytes_value)) {
+    if (!text_value) {
       PyErr_SetString(PyExc_ValueError, "websocket.send contains neither bytes nor text");
     } else {
       PyErr_Format(PyExc_ValueError,
@@ -253,21 +255,20 @@ bool read_websocket_send(PyObject* message, WebSocketMessage::Kind& kind, std::s
     }
     return false;
   }
-  if (text_value != nullptr) {
+  if (text_value) {
     kind = WebSocketMessage::Kind::Text;
-    return read_text(text_value, "text", text);
+    return text.read(std::move(text_value), "text");
   }
   kind = WebSocketMessage::Kind::Binary;
-  return bytes.read(bytes_value, "bytes");
+  return bytes.read(std::move(bytes_value), "bytes");
 }
 
-bool read_close(PyObject* message, std::uint16_t& code, std::string_view& reason) {
+bool read_close(PyObject* message, std::uint16_t& code, TextView& reason) {
   code = 1000;
-  reason = {};
-  PyObject* code_value = optional_item(message, interned().code);
-  if (code_value == nullptr && PyErr_Occurred() != nullptr) return false;
-  if (code_value != nullptr) {
-    const long value = PyLong_AsLong(code_value);
+  const PythonRef code_value = optional_item(message, interned().code);
+  if (!code_value && PyErr_Occurred() != nullptr) return false;
+  if (code_value) {
+    const long value = PyLong_AsLong(code_value.get());
     if (value == -1 && PyErr_Occurred() != nullptr) return false;
     const bool sendable = (value >= 1000 && value <= 1003) || (value >= 1007 && value <= 1014) ||
                           (value >= 3000 && value <= 4999);  // RFC 6455 7.4
@@ -277,9 +278,9 @@ bool read_close(PyObject* message, std::uint16_t& code, std::string_view& reason
     }
     code = static_cast<std::uint16_t>(value);
   }
-  PyObject* reason_value = optional_item(message, interned().reason);
-  if (reason_value == nullptr) return PyErr_Occurred() == nullptr;
-  return read_text(reason_value, "reason", reason);
+  PythonRef reason_value = optional_item(message, interned().reason);
+  return reason_value ? reason.read(std::move(reason_value), "reason")
+                      : PyErr_Occurred() == nullptr;
 }
 
 }  // namespace cppasgi::bridge

@@ -45,19 +45,35 @@ enum class MessageType : std::uint8_t {
   HttpResponseZerocopysend,
 };
 
-// A view of a bytes-like object that keeps it alive and unmoved.
+// Views of a str and of a bytes-like object, which they keep alive and unmoved. `what` names it in
+// the TypeError of another kind of object.
+class TextView {
+ public:
+  bool read(PythonRef object, const char* what);
+  std::string_view view() const { return view_; }
+  PyObject* object() const { return object_.get(); }
+
+ private:
+  PythonRef object_;
+  std::string_view view_;
+};
+
 class BytesView {
  public:
   BytesView() = default;
-  ~BytesView() { PyBuffer_Release(&buffer_); }
+  ~BytesView() {
+    if (buffer_.obj == nullptr) return;
+    const ExceptionAside aside;  // to release may run Python
+    PyBuffer_Release(&buffer_);
+  }
   BytesView(const BytesView&) = delete;
   BytesView& operator=(const BytesView&) = delete;
 
-  // False with TypeError when `object` has no bytes; `what` names it.
-  bool read(PyObject* object, const char* what);
+  bool read(PythonRef object, const char* what);
   std::string_view view() const { return view_; }
 
  private:
+  PythonRef object_;
   Py_buffer buffer_{};
   std::string_view view_;
 };
@@ -65,11 +81,13 @@ class BytesView {
 // The type of a message that the application sent. ValueError for an unknown one, with Daphne's
 // text.
 bool read_type(PyObject* message, MessageType& type);
+// Its name; null-terminated.
+const char* name_of(MessageType type);
 
-// Fields as views into the message's bytes objects; `alive` keeps alive those that the message
-// doesn't. Names and values are checked (RFC 9110 5.1, 5.5), so that no header can be injected.
-// Whatever may run Python comes before the first view here and in the other readers, and nothing
-// may until the views have been used.
+// Fields as views into the message's bytes objects, which `alive` keeps. Names and values are
+// checked (RFC 9110 5.1, 5.5), so that no header can be injected. Whatever may run Python comes
+// before the first view here and in the other readers, and nothing may until the views have been
+// used.
 bool read_headers(PyObject* message, std::vector<http::Field>& fields,
                   std::vector<PythonRef>& alive);
 // "http.response.start" and "websocket.http.response.start".
@@ -95,12 +113,12 @@ bool read_pathsend(PyObject* message, FileSlice& file);
 bool read_zerocopysend(PyObject* message, FileSlice& file, More& more_body);
 
 // "websocket.accept": `subprotocol` is empty for none.
-bool read_accept(PyObject* message, std::string_view& subprotocol, std::vector<http::Field>& fields,
+bool read_accept(PyObject* message, TextView& subprotocol, std::vector<http::Field>& fields,
                  std::vector<PythonRef>& alive);
 // "websocket.send": exactly one of text and bytes.
-bool read_websocket_send(PyObject* message, WebSocketMessage::Kind& kind, std::string_view& text,
+bool read_websocket_send(PyObject* message, WebSocketMessage::Kind& kind, TextView& text,
                          BytesView& bytes);
 // "websocket.close".
-bool read_close(PyObject* message, std::uint16_t& code, std::string_view& reason);
+bool read_close(PyObject* message, std::uint16_t& code, TextView& reason);
 
 }  // namespace cppasgi::bridge

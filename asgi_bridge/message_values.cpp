@@ -1,14 +1,11 @@
 #include "asgi_bridge/message_values.h"
 
-#include "asgi_bridge/interned.h"
-
 namespace cppasgi::bridge {
 
-PyObject* required_item(PyObject* message, PyObject* key) {
-  PyObject* value = optional_item(message, key);
-  if (value == nullptr && PyErr_Occurred() == nullptr) {
-    PyErr_Format(PyExc_ValueError, "%S needs %R", PyDict_GetItem(message, interned().type), key);
-  }
+PythonRef required_item(PyObject* message, PyObject* type, PyObject* key) {
+  PythonRef value = optional_item(message, key);
+  if (!value && PyErr_Occurred() == nullptr)
+    PyErr_Format(PyExc_ValueError, "%U needs %R", type, key);
   return value;
 }
 
@@ -29,12 +26,19 @@ bool read_text(PyObject* object, const char* what, std::string_view& text) {
 
 bool read_header_bytes(PyObject* object, const char* what, std::string_view& bytes) {
   if (!PyBytes_Check(object)) {
+    const PythonRef kept = PythonRef::share(object);
     PyErr_Format(PyExc_ValueError, "Header %s '%S' expected to be `bytes`, but got `%R`", what,
                  object, Py_TYPE(object));
     return false;
   }
   bytes = {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))};
   return true;
+}
+
+bool raise_invalid(const char* format, PyObject* object) {
+  const PythonRef kept = PythonRef::share(object);
+  PyErr_Format(PyExc_ValueError, format, object);
+  return false;
 }
 
 }  // namespace cppasgi::bridge

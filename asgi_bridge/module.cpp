@@ -186,8 +186,39 @@ void define_options(py::module_& module) {
   def_seconds(options, "ping_timeout", &Timeouts::ping_timeout);
 }
 
+// The server that a Python object owns; null before it is made.
+AsgiServer* server_of(PyObject* object) {
+  auto owner = reinterpret_cast<py::detail::instance*>(object)->get_value_and_holder();
+  return owner.holder_constructed() ? owner.value_ptr<AsgiServer>() : nullptr;
+}
+
+int server_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  const AsgiServer* server = server_of(self);
+  return server == nullptr ? 0 : server->traverse(visit, arg);
+}
+
+int server_clear(PyObject* self) noexcept {
+  if (AsgiServer* server = server_of(self)) server->clear();
+  return 0;
+}
+
+// Before anything that is garbage with it is cleared: its loop still works.
+void server_finalize(PyObject* self) noexcept {
+  if (AsgiServer* server = server_of(self)) server->close();
+}
+
+// An application may refer to its server.
+void make_collected(PyHeapTypeObject* heap_type) {
+  PyTypeObject* type = &heap_type->ht_type;
+  type->tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type->tp_traverse = &server_traverse;
+  type->tp_clear = &server_clear;
+  type->tp_finalize = &server_finalize;
+}
+
 void define_server(py::module_& module) {
-  py::class_<AsgiServer, std::shared_ptr<AsgiServer>>(module, "Server")
+  py::class_<AsgiServer>(module, "Server", py::custom_type_setup(&make_collected))
       .def(py::init(&AsgiServer::create), py::arg("application"), py::arg("loop"),
            py::arg("options"), py::arg("served"))
       .def(
@@ -196,7 +227,12 @@ void define_server(py::module_& module) {
             return to_python(self.bind_fd(fd, backlog));
           },
           py::arg("fd"), py::arg("backlog") = 0)
-      .def("start", &AsgiServer::start, py::arg("state") = py::none())
+      .def(
+          "start",
+          [](const py::object& self, const py::object& state) {
+            self.cast<AsgiServer&>().start(self, state);
+          },
+          py::arg("state") = py::none())
       .def(
           "drain",
           [](AsgiServer& self, py::object on_drained, bool restarts, double window) {

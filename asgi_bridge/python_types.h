@@ -11,6 +11,9 @@
 namespace cppasgi::bridge {
 
 constexpr unsigned kFinalType = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+// One whose objects own others: the garbage collector is told of these by tp_traverse. Its objects
+// are made by PyObject_GC_New, and tracked when they are complete.
+constexpr unsigned kCollectedType = kFinalType | Py_TPFLAGS_HAVE_GC;
 
 template <typename Function>
 void* as_slot(Function* function) {

@@ -31,6 +31,11 @@ class ScopeMaker {
   bool init(std::string_view root_path);
   // Every scope gets a shallow copy of `state` (None: no key) from now on.
   void set_state(PyObject* state);
+  // What it owns that may lead anywhere, for the garbage collector.
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(state_.get());
+    return 0;
+  }
 
   // Each a new dict, or null with a Python exception.
   PyObject* http(const http::RequestHead& head, const ConnectionInfo& connection,

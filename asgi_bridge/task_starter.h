@@ -16,6 +16,17 @@ class TaskStarter {
   // False with a Python exception.
   bool init();
 
+  // What it owns, for the garbage collector, and the end of that.
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(loop_.get());
+    Py_VISIT(eager_arguments_.get());
+    return 0;
+  }
+  void clear() {
+    loop_.clear();
+    eager_arguments_.clear();
+  }
+
   // The next start() asks whether a task factory is set; those after it rely on the answer.
   void begin_batch() { asked_ = false; }
   // A task that steps `coroutine`, or null with an exception: the loop's, its task factory's, or a

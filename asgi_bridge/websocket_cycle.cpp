@@ -20,9 +20,8 @@ PyObject* raise_wrong_state(const char* text) {
 
 }  // namespace
 
-WebSocketCycle::WebSocketCycle(std::shared_ptr<AsgiApplication> app,
-                               Handle<WebSocketResponder> websocket)
-    : Cycle(std::move(app)), websocket_(websocket) {
+WebSocketCycle::WebSocketCycle(AsgiApplication& app, Handle<WebSocketResponder> websocket)
+    : Cycle(app), websocket_(websocket) {
   websocket_.get()->set_handler(this);
 }
 
@@ -102,28 +101,27 @@ PyObject* WebSocketCycle::send(PyObject* message) {
     case MessageType::WebSocketHttpResponseBody:
       return send_denial_body(message);
     default:
-      PyErr_Format(PyExc_ValueError, "Cannot handle message type %S!",
-                   PyDict_GetItem(message, interned().type));
+      PyErr_Format(PyExc_ValueError, "Cannot handle message type %s!", name_of(type));
       return nullptr;
   }
 }
 
 PyObject* WebSocketCycle::send_accept(PyObject* message) {
   const MessageReading reading(application().spare_fields);
-  std::string_view subprotocol;
+  TextView subprotocol;
   if (!read_accept(message, subprotocol, reading->head.fields, reading->alive)) return nullptr;
   if (is_too_late()) return send_too_late();
   if (state_ != State::Connecting) return raise_wrong_state(kAnswered);
   WebSocketResponder* responder = websocket_.get();
   const std::vector<std::string>& offered = responder->subprotocols();
-  if (!subprotocol.empty() &&
-      std::find(offered.begin(), offered.end(), subprotocol) == offered.end()) {
+  const std::string_view chosen = subprotocol.view();
+  if (!chosen.empty() && std::find(offered.begin(), offered.end(), chosen) == offered.end()) {
     PyErr_Format(PyExc_ValueError, "The client doesn't offer the subprotocol %R (RFC 6455 4.2.2)",
-                 PyDict_GetItem(message, interned().subprotocol));
+                 subprotocol.object());
     return nullptr;
   }
   state_ = State::Open;
-  responder->accept(subprotocol, reading->head.fields);
+  responder->accept(chosen, reading->head.fields);
   return completed_none();
 }
 
@@ -136,13 +134,13 @@ PyObject* WebSocketCycle::send_message(PyObject* message) {
   if (state_ == State::Connecting || state_ == State::Denying)
     return raise_wrong_state("Socket has not been accepted, so cannot send over it");
   WebSocketMessage::Kind kind;
-  std::string_view text;
+  TextView text;
   BytesView bytes;
   if (!read_websocket_send(message, kind, text, bytes)) return nullptr;
   if (is_too_late()) return send_too_late();
   WebSocketResponder* responder = websocket_.get();
   if (kind == WebSocketMessage::Kind::Text) {
-    responder->send_text(text);
+    responder->send_text(text.view());
   } else {
     responder->send_binary(bytes.view());
   }
@@ -153,12 +151,12 @@ PyObject* WebSocketCycle::send_message(PyObject* message) {
 // too.
 PyObject* WebSocketCycle::send_close(PyObject* message) {
   std::uint16_t code = 1000;
-  std::string_view reason;
+  TextView reason;
   if (!read_close(message, code, reason)) return nullptr;
   WebSocketResponder* responder = websocket_.get();
   if (responder != nullptr && (state_ == State::Connecting || state_ == State::Open)) {
     state_ = State::Closed;
-    responder->close(code, reason);
+    responder->close(code, reason.view());
   }
   return completed_none();
 }

@@ -17,8 +17,8 @@ namespace cppasgi::bridge {
 
 class WebSocketCycle final : public Cycle, public WebSocketHandler {
  public:
-  WebSocketCycle(std::shared_ptr<AsgiApplication> application,
-                 Handle<WebSocketResponder> websocket);
+  WebSocketCycle(AsgiApplication& application, Handle<WebSocketResponder> websocket);
+  ~WebSocketCycle() override;
 
   PyObject* receive() override;
   PyObject* send(PyObject* message) override;
@@ -38,7 +38,6 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
     Disconnected,  // the peer has gone
   };
 
-  ~WebSocketCycle() override;
   PyObject* make_scope() override;
   bool exchange_over() const override { return websocket_.get() == nullptr; }
   bool writable() const override;

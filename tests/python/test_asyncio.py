@@ -31,7 +31,9 @@ def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Any], Any]]:
     loop = loop_factory(request.param)()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        yield lambda coroutine: loop.run_until_complete(asyncio.wait_for(coroutine, 30))
+        yield lambda coroutine, seconds=30: loop.run_until_complete(
+            asyncio.wait_for(coroutine, seconds)
+        )
         loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 

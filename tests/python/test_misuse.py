@@ -1,0 +1,790 @@
+"""Applications that reach into the machinery: the server lives on, whatever it is asked.
+
+What these tests look for is memory that is used after it was freed, so they say most when the
+extension is sanitized (scripts/test).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_asyncio import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
+from wire import TEXT, frame, handshake
+
+cppasgi = pytest.importorskip("cppasgi", reason="cppasgi is not installed in this environment")
+
+GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+async def exchange(server: Any, request: str | bytes) -> bytes:
+    """The first of what a client gets for its request."""
+    client = await Client.open(server)
+    try:
+        client.send(request)
+        return await asyncio.wait_for(client.reader.read(1 << 16), 10)
+    finally:
+        client.writer.close()
+        with suppress(OSError):
+            await client.writer.wait_closed()
+
+
+async def is_alive(server: Any, state: dict[str, Any]) -> bool:
+    """Does a well-behaved request still get its answer?"""
+    state["well"] = True
+    client = await Client.open(server)
+    status, body = await client.get()
+    await client.close()
+    return status == 200 and body == b"well"
+
+
+def served(app: Any) -> tuple[Any, dict[str, Any]]:
+    """The application, which from `is_alive` on answers as it should."""
+    state: dict[str, Any] = {"well": False}
+
+    def call(scope: Scope, receive: Any, send: Any) -> Any:
+        return answer(send, "well") if state["well"] else app(scope, receive, send)
+
+    return call, state
+
+
+def ask(run: Any, app: Any, request: str | bytes = GET, **options: Any) -> bytes:  # noqa: F811
+    """One request to an application that misbehaves, and one after it that doesn't."""
+    call, state = served(app)
+
+    async def main() -> bytes:
+        async with serving(call, **options) as server:
+            found = await exchange(server, request)
+            assert await is_alive(server, state)
+            return found
+
+    return bytes(run(main()))
+
+
+def coroutine_of(task: Any) -> Any:
+    """What the task steps: the server's, which steps the application's."""
+    return task.get_coro()
+
+
+# --- a call that is stepped by others ---
+
+
+@pytest.mark.parametrize("how", ["send", "throw", "close"])
+def test_an_application_that_steps_itself(run: Any, how: str) -> None:  # noqa: F811
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        call = coroutine_of(asyncio.current_task())
+        arguments = {"send": (None,), "throw": (LookupError(),), "close": ()}[how]
+        for _ in range(3):
+            with pytest.raises(ValueError, match="already executing"):
+                getattr(call, how)(*arguments)
+            gc.collect()
+        await answer(send, "stepped")
+
+    assert ask(run, app).endswith(b"stepped")
+
+
+def test_an_application_that_steps_itself_before_it_is_a_coroutine(run: Any) -> None:  # noqa: F811
+    tasks: list[Any] = []
+
+    def app(scope: Scope, receive: Any, send: Any) -> Any:
+        task = asyncio.current_task()
+        if task not in tasks and hasattr(task, "get_coro"):
+            tasks.append(task)
+            for step in ("send", "close"):
+                with pytest.raises(ValueError, match="already executing"):
+                    getattr(coroutine_of(task), step)(*[None][: step == "send"])
+        return answer(send, "once")
+
+    assert ask(run, app).endswith(b"once")
+
+
+def test_a_task_that_steps_another_to_its_end(run: Any) -> None:  # noqa: F811
+    """The task that is passed over finds a coroutine that has ended, as with any coroutine."""
+    ended: list[Any] = []
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        task: Any = asyncio.current_task()
+
+        async def step() -> None:
+            while True:
+                try:
+                    coroutine_of(task).send(None)
+                except StopIteration:
+                    break
+                await asyncio.sleep(0)
+            ended.append(task)
+
+        other = asyncio.ensure_future(step())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await answer(send, "passed")
+        ended.append(other)
+
+    assert ask(run, app).endswith(b"passed")
+    with suppress(RuntimeError):
+        next(task for task in ended if task is not None).exception()
+
+
+@pytest.mark.parametrize("how", ["throw", "close"])
+def test_a_task_that_ends_another(run: Any, how: str) -> None:  # noqa: F811
+    """Its client gets the 500 of an application that failed, and the server doesn't wait for it."""
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        task: Any = asyncio.current_task()
+
+        def end() -> None:
+            call = coroutine_of(task)
+            with suppress(StopIteration):
+                call.throw(LookupError("of another task")) if how == "throw" else call.close()
+            call.close()
+            for _ in range(2):
+                with pytest.raises(RuntimeError, match="cannot reuse"):
+                    call.send(None)
+
+        asyncio.get_running_loop().call_soon(end)
+        await asyncio.get_running_loop().create_future()
+
+    call, state = served(app)
+
+    async def main() -> bytes:
+        async with serving(call) as server:
+            client = await Client.open(server)
+            client.send(GET)
+            head = await asyncio.wait_for(client.reader.readuntil(b"\r\n"), 10)
+            await client.close()
+            assert server.running_applications == 0
+            assert await is_alive(server, state)
+            return head
+
+    assert b" 500 " in run(main())
+
+
+def test_closed_before_its_first_step(run: Any) -> None:  # noqa: F811
+    """By a task factory, which gives something else."""
+
+    def factory(loop: Any, coroutine: Any, **options: Any) -> Any:
+        if type(coroutine).__name__ == "ApplicationCall" and not state["well"]:
+            coroutine.close()
+            coroutine.close()
+            return loop.create_future()
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        raise AssertionError("never called")
+
+    call, state = served(app)
+
+    async def main() -> bytes:
+        asyncio.get_running_loop().set_task_factory(factory)
+        async with serving(call) as server:
+            client = await Client.open(server)
+            client.send(GET)
+            head = await asyncio.wait_for(client.reader.readuntil(b"\r\n"), 10)
+            await client.close()
+            assert await is_alive(server, state)
+            return head
+
+    assert b" 500 " in run(main())
+
+
+def test_a_thread_that_steps_a_running_application(run: Any) -> None:  # noqa: F811
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        call, found, over = coroutine_of(asyncio.current_task()), [], threading.Event()
+
+        def step() -> None:
+            for arguments in ((None,), (1,)):
+                try:
+                    call.send(*arguments)
+                except ValueError as error:
+                    found.append(str(error))
+            over.set()
+
+        threading.Thread(target=step).start()
+        while not over.is_set():
+            pass  # the interpreter goes to the other thread in between
+        await answer(send, " ".join(found))
+
+    assert ask(run, app).count(b"already executing") == 2
+
+
+@pytest.mark.parametrize("give", [7, "text", [], None], ids=repr)
+def test_applications_that_return_anything(run: Any, give: Any) -> None:  # noqa: F811
+    class Odd:
+        def __await__(self) -> Any:
+            return give
+
+    for app in (lambda *_: give, lambda *_: Odd()):
+        assert b" 500 " in ask(run, app)
+
+
+class Endless:
+    """An iterator without throw() and close(), which waits for ever."""
+
+    def __await__(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> None:
+        return None
+
+
+def test_an_awaitable_that_can_not_be_thrown_into(run: Any) -> None:  # noqa: F811
+    def app(scope: Scope, receive: Any, send: Any) -> Any:
+        task: Any = asyncio.current_task()
+        asyncio.get_running_loop().call_later(0.01, task.cancel)
+        return Endless()
+
+    assert b" 500 " in ask(run, app)
+
+
+# --- messages that change while they are read ---
+
+
+class Trap:
+    """A key that is looked at when another of the same hash is looked up, and calls something."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.call: Callable[[], object] | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        call, self.call = self.call, None
+        if call is not None:
+            call()
+            churn()
+        return False
+
+
+def churn() -> None:
+    """Uses the memory that was freed for something else."""
+    for size in (1, 10, 33, 48, 64, 100, 200, 500):
+        for _ in range(20):
+            bytes(size).join([b"x", b"y"])
+            bytearray(size)
+
+
+def fresh(value: Any) -> Any:
+    """A copy of which nobody else has a reference."""
+    if isinstance(value, str):
+        return "".join(list(value))
+    if isinstance(value, bytes):
+        return bytes(bytearray(value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(fresh(item) for item in value)
+    return value
+
+
+def trapped(message: dict[str, Any], name: str, change: str) -> dict[Any, Any]:
+    """The message with a trap before the key of this name."""
+    trap = Trap(name)
+    found: dict[Any, Any] = {trap: None}
+    found.update((key, fresh(value)) for key, value in message.items())
+
+    def clear() -> None:
+        for value in list(found.values()):
+            if isinstance(value, list):
+                value.clear()
+        found.clear()
+
+    def replace() -> None:
+        for key in list(found):
+            if isinstance(key, str) and key != "type":
+                found[key] = None
+
+    trap.call = {"clear": clear, "replace": replace}[change]
+    return found
+
+
+HEADERS = [(b"x-a", b"1" * 40), (b"x-b", b"2" * 40)]
+HTTP_MESSAGES: list[dict[str, Any]] = [
+    {"type": "http.response.start", "status": 201, "headers": HEADERS, "trailers": True},
+    {"type": "http.response.body", "body": b"b" * 20_000, "more_body": True},
+    {"type": "http.response.early_hint", "links": [b"</a>; rel=preload", b"</b>; rel=preload"]},
+    {"type": "http.response.pathsend", "path": "/nowhere/at/all"},
+    {"type": "http.response.zerocopysend", "file": 0, "offset": 10**9, "count": 10**9},
+    {"type": "http.response.trailers", "headers": HEADERS, "more_trailers": False},
+]
+WEBSOCKET_MESSAGES: list[dict[str, Any]] = [
+    {"type": "websocket.accept", "headers": HEADERS, "subprotocol": "chat" * 10},
+    {"type": "websocket.send", "text": "t" * 300, "bytes": None},
+    {"type": "websocket.send", "bytes": b"b" * 300, "text": None},
+    {"type": "websocket.close", "code": 3000, "reason": "because" * 5},
+    {"type": "websocket.http.response.start", "status": 403, "headers": HEADERS},
+    {"type": "websocket.http.response.body", "body": b"b" * 20_000, "more_body": True},
+]
+
+
+async def send_all_trapped(send: Any, messages: list[dict[str, Any]]) -> None:
+    for message in messages:
+        for name in message:
+            for change in ("clear", "replace"):
+                with suppress(ValueError, TypeError, OSError):
+                    await send(trapped(message, name, change))
+
+
+@pytest.mark.parametrize("first", [None, 0, 1], ids=["expected", "started", "begun"])
+def test_http_messages_that_change_while_they_are_read(
+    run: Any,  # noqa: F811
+    first: int | None,
+) -> None:
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        if first is not None:
+            for message in HTTP_MESSAGES[: first + 1]:
+                await send({**message, "trailers": False})
+        await send_all_trapped(send, HTTP_MESSAGES[::-1])
+
+    ask(run, app, GET.replace("\r\n\r\n", "\r\nTE: trailers\r\n\r\n"))
+
+
+@pytest.mark.parametrize("begin", ["connecting", "open", "denying"])
+def test_websocket_messages_that_change_while_they_are_read(
+    run: Any,  # noqa: F811
+    begin: str,
+) -> None:
+    messages = WEBSOCKET_MESSAGES
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        await receive()
+        if begin == "open":
+            await send({"type": "websocket.accept"})
+        if begin == "denying":
+            await send(messages[4])
+        await send_all_trapped(send, messages if begin == "open" else messages[::-1])
+
+    ask(run, app, handshake(extra=f"Sec-WebSocket-Protocol: {'chat' * 10}"))
+
+
+class Explosive(bytes):
+    """Bytes whose text changes what they are in."""
+
+    def __new__(cls, value: bytes, call: Callable[[], object]) -> Any:
+        made = super().__new__(cls, value)
+        made.call = call  # type: ignore[attr-defined]
+        return made
+
+    def __repr__(self) -> str:
+        self.call()  # type: ignore[attr-defined]
+        churn()
+        return "explosive"
+
+
+class Stranger:
+    """Neither bytes nor text, and its text changes what it is in."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+
+    def __str__(self) -> str:
+        self.call()
+        churn()
+        return "stranger"
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("place", ["name", "value", "length", "link", "stranger", "text"])
+def test_wrong_values_whose_text_changes_the_message(
+    run: Any,  # noqa: F811
+    place: str,
+) -> None:
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        message: dict[str, Any] = {"type": "http.response.start", "status": 200}
+        pair: list[Any] = [b"x-a", b"1"]
+        message["headers"] = [pair]
+
+        def clear() -> None:
+            for item in (pair, message.get("headers"), message.get("links"), message):
+                if item is not None:
+                    item.clear()
+
+        if place == "name":
+            pair[0] = Explosive(b"a b", clear)
+        elif place == "value":
+            pair[1] = Explosive(b"a\nb", clear)
+        elif place == "length":
+            pair[:] = b"content-length", Explosive(b"many", clear)
+        elif place == "link":
+            message.update(type="http.response.early_hint", links=[Explosive(b"a\nb", clear)])
+        elif place == "stranger":
+            pair[0] = Stranger(clear)
+        else:
+            message.update(type=Stranger(clear))
+        with pytest.raises((ValueError, TypeError)):
+            await send(message)
+        await answer(send, "told")
+
+    assert ask(run, app).endswith(b"told")
+
+
+@pytest.mark.parametrize("first", ["body", "file"])
+def test_a_file_that_sends_something_else_first(
+    run: Any,  # noqa: F811
+    first: str,
+    tmp_path: Path,
+) -> None:
+    """While its message is read. It isn't sent after the end, nor into the other file."""
+    path = tmp_path / "large"
+    path.write_bytes(b"f" * (16 << 20))
+    told: list[str] = []
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        class File:
+            def fileno(self) -> int:
+                if first == "body":
+                    send({"type": "http.response.body", "body": b"first"})
+                else:
+                    send({"type": "http.response.pathsend", "path": str(path)})
+                return file.fileno()
+
+        with path.open("rb") as file:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            message = {"type": "http.response.zerocopysend", "file": File(), "offset": 0}
+            with pytest.raises(ValueError, match="zerocopysend is not expected") as caught:
+                await send(message)
+            told.append(str(caught.value))
+
+    assert (b"first" if first == "body" else b"ffff") in ask(run, app, sendfile=True)
+    assert told
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python code can't give buffers before 3.12")
+def test_a_buffer_whose_release_runs_code(run: Any) -> None:  # noqa: F811
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        class Buffer:
+            def __buffer__(self, flags: int) -> memoryview:
+                return memoryview(b"buffered")
+
+            def __release_buffer__(self, view: memoryview) -> None:
+                message.clear()
+                with suppress(StopIteration):
+                    send({"type": "http.response.body", "body": b" after"}).send(None)
+                raise LookupError("in a release")
+
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        message: dict[str, Any] = {"type": "http.response.body", "more_body": True}
+        message["body"] = Buffer()
+        with suppress(LookupError):
+            await send(message)
+
+    assert b"buffered" in ask(run, app)
+
+
+def test_bytes_that_shrink_while_they_wait(run: Any) -> None:  # noqa: F811
+    """A bytearray can't be resized while it is looked at, and is free after the call."""
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        body = bytearray(b"x" * 300_000)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        awaitable = send({"type": "http.response.body", "body": body, "more_body": True})
+        body.clear()
+        churn()
+        await awaitable
+        await send({"type": "http.response.body", "body": memoryview(b"-end")})
+
+    async def main() -> bytes:
+        async with serving(app) as server:
+            client = await Client.open(server)
+            client.send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))
+            data = await client.reader.read()
+            await client.close()
+            return data
+
+    assert bytes(run(main())).count(b"x") >= 300_000
+
+
+# --- what receive() and send() return, by hand ---
+
+
+def test_waits_that_are_handled_as_futures(run: Any) -> None:  # noqa: F811
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        await receive()
+        called: list[Any] = []
+        waits = [receive() for _ in range(8)]
+        kind: Any = type(waits[0])
+        with pytest.raises(TypeError):
+            kind()
+        for wait in waits:
+            assert wait.send(None) is wait
+            assert wait._asyncio_future_blocking is True
+            wait._asyncio_future_blocking = False
+            with pytest.raises((AttributeError, TypeError)):
+                del wait._asyncio_future_blocking
+            with pytest.raises(AttributeError):
+                wait.anything = 1
+            with pytest.raises(TypeError):
+                wait.add_done_callback()
+            with pytest.raises(RuntimeError, match="not there yet"):
+                wait.result()
+        context = contextvars.copy_context()
+        waits[0].add_done_callback(called.append)
+        waits[1].add_done_callback(called.append, context=None)
+        waits[2].add_done_callback(called.append, context="no context")
+        waits[3].add_done_callback(lambda wait: waits.clear(), context=context)
+        waits[4].add_done_callback(list.append)
+        with pytest.raises(RuntimeError, match="awaited already"):
+            waits[0].add_done_callback(called.append)
+        assert waits[5].cancel("message")
+        assert not waits[5].cancel()
+        with pytest.raises(asyncio.CancelledError, match="message"):
+            waits[5].send(None)
+        waits[6].close()
+        with pytest.raises(asyncio.CancelledError):
+            waits[6].result()
+        with pytest.raises(LookupError):
+            waits[7].throw(LookupError("into a wait"))
+        assert waits[0].get_loop() is asyncio.get_running_loop()
+        await answer(send, "handled")
+        await asyncio.sleep(0.05)
+
+    call, state = served(app)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: problems.append(context["exception"]))
+        async with serving(call) as server:
+            client = await Client.open(server)
+            assert (await client.get())[1] == b"handled"
+            await asyncio.sleep(0.1)
+            await client.close()
+            assert await is_alive(server, state)
+
+    problems: list[Any] = []
+    run(main())
+    assert all(isinstance(problem, TypeError) for problem in problems)
+
+
+def test_awaiting_twice_is_an_error(run: Any) -> None:  # noqa: F811
+    """As with a coroutine; only None may be had as often as anybody likes."""
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        for awaitable in (receive(), send({"type": "nonsense"})):
+            with suppress(ValueError):
+                await awaitable
+            with pytest.raises(RuntimeError, match="awaited already"):
+                await awaitable
+        waiting = receive()
+        task = asyncio.ensure_future(waiting)
+        await answer(send, "once")
+        assert (await task)["type"] == "http.disconnect"
+        with pytest.raises(RuntimeError, match="awaited already"):
+            await waiting
+        told.append(True)
+
+    told: list[bool] = []
+    assert ask(run, app).endswith(b"once")
+    assert told
+
+
+# --- task factories, servers and loops ---
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda loop, coroutine: None,
+        lambda loop, coroutine: 7,
+        lambda loop, coroutine: coroutine,
+        lambda loop, coroutine: coroutine.close(),
+        lambda loop, coroutine: coroutine.send(None),
+        lambda loop, coroutine: coroutine.throw(LookupError("of the factory")),
+        lambda loop, coroutine: 1 / 0,
+        lambda loop, coroutine: [asyncio.Task(coroutine, loop=loop) for _ in range(3)],
+    ],
+    ids=["None", "7", "coroutine", "closed", "stepped", "thrown", "raises", "three"],
+)
+def test_task_factories_that_give_anything(
+    run: Any,  # noqa: F811
+    make: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server's own end never depends on it."""
+
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # what can't be cancelled is told
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0)
+        await answer(send, "made")
+
+    call, state = served(app)
+
+    def factory(loop: Any, coroutine: Any, **options: Any) -> Any:
+        if type(coroutine).__name__ == "ApplicationCall" and not state["well"]:
+            return make(loop, coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(factory)
+        loop.set_exception_handler(lambda loop, context: None)
+        async with serving(call, graceful_timeout=0.2) as server:
+            for _ in range(3):
+                client = await Client.open(server)
+                client.send(GET)
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(client.reader.read(1 << 16), 0.1)
+                await client.close()
+            assert await is_alive(server, state)
+
+    with caplog.at_level("CRITICAL"):
+        run(main())
+
+
+@pytest.mark.parametrize("where", ["call", "headers", "release", "garbage"])
+def test_a_server_that_is_closed_from_within(run: Any, where: str) -> None:  # noqa: F811
+    """In the middle of a batch, of a message that is read, or of a collection."""
+
+    class Knot:
+        def __init__(self, close: Callable[[], object]) -> None:
+            self.me, self.close = self, close
+
+        def __del__(self) -> None:
+            self.close()
+
+    async def main() -> None:
+        async def app(scope: Scope, receive: Any, send: Any) -> None:
+            native = server._native
+            calls.append(scope)
+            await receive()
+            if len(calls) < 3:
+                return
+            if where == "call":
+                native.close()
+            elif where == "release":
+                server._native = None
+                native.close()
+            elif where == "garbage":
+                Knot(native.close)
+                gc.collect()
+
+            def headers() -> Iterator[Any]:
+                if where == "headers":
+                    native.close()
+                yield b"x-a", b"1"
+
+            with suppress(OSError):
+                await send({"type": "http.response.start", "status": 200, "headers": headers()})
+                for _ in range(3):
+                    await send({"type": "http.response.body", "body": b"x" * 70_000})
+
+        calls: list[Any] = []
+        server = cppasgi.Server(app, port=0, lifespan="off")
+        serves = asyncio.ensure_future(server.serve())
+        await server.started()
+        clients = [await Client.open(server) for _ in range(8)]
+        for client in clients:
+            client.send(GET)
+        await asyncio.sleep(0.1)
+        for client in clients:
+            client.writer.close()
+        serves.cancel()
+        with suppress(asyncio.CancelledError):
+            await serves
+        assert len(calls) >= 3
+
+    run(main())
+
+
+def test_a_server_whose_last_reference_goes_in_a_call(run: Any) -> None:  # noqa: F811
+    import socket
+
+    async def main() -> None:
+        async def app(scope: Scope, receive: Any, send: Any) -> None:
+            while (await receive())["more_body"]:
+                pass  # it is woken from inside the server
+            servers.clear()
+            await answer(send, "last")
+
+        servers = [
+            cppasgi._native.Server(
+                app, asyncio.get_running_loop(), cppasgi._native.ServerOptions(), str
+            )
+        ]
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            servers[0].bind_fd(listener.fileno())
+            servers[0].start()
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n")
+            for byte in b"body":
+                await asyncio.sleep(0.01)
+                writer.write(bytes([byte]))
+            data = await asyncio.wait_for(reader.read(), 10)
+            assert data == b"" or data.endswith(b"last")
+            writer.close()
+
+    run(main())
+
+
+def test_collections_at_every_moment(run: Any) -> None:  # noqa: F811
+    """As with a threshold of one: in the middle of whatever the server allocates."""
+
+    class Knot:
+        def __init__(self, call: Callable[[], object]) -> None:
+            self.me, self.call = self, call
+
+        def __del__(self) -> None:
+            self.call()
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        def late() -> None:
+            """Uses this exchange wrongly, and others that are over."""
+            send({"type": "nonsense"})
+            for old_receive, old_send in over:
+                old_send({"type": "http.response.body", "body": b"late"})
+                old_send({"type": "websocket.send", "text": "late"})
+                old_receive()
+
+        Knot(late)
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            while "text" in (message := await receive()):
+                Knot(late)
+                await send({"type": "websocket.send", "text": message["text"]})
+        else:
+            while (await receive()).get("more_body"):
+                Knot(late)
+            await answer(send, "collected")
+        over.append((receive, send))
+        del over[:-3]
+
+    over: list[Any] = []
+
+    async def main() -> None:
+        async with serving(app) as server:
+            for _ in range(5):
+                client = await Client.open(server)
+                for _ in range(3):
+                    client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
+                    await asyncio.sleep(0)
+                    client.send("0123456789")
+                    assert (await client.response())[1] == b"collected"
+                await client.close()
+                client = await Client.open(server)
+                await client.upgrade()
+                for text in ("one", "two"):
+                    client.send(frame(TEXT, text))
+                    assert await client.read_text() == text
+                await client.close()
+
+    before = gc.get_threshold()
+    gc.freeze()  # what is there already need not be looked at each time
+    gc.set_threshold(1, 1, 1)
+    try:
+        run(main())
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
