@@ -59,6 +59,11 @@ class Bystander:
             self._websocket.close()
         raise AssertionError("no WebSocket came to this worker")
 
+    def has_left(self, seconds: float) -> bool:
+        """Whether both connections end within so long."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def close(self) -> None:
         self._over.set()
         if self._thread.is_alive():

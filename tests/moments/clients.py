@@ -10,8 +10,8 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from matrix import Application
-from wire import TEXT, Wire, handshake
+from matrix import Cell
+from wire import TEXT, Response, Wire, handshake
 
 from servers import Server
 
@@ -23,25 +23,23 @@ SMALL_BUFFER = 16 * 1024
 class Client:
     """One connection that asks one application."""
 
-    def __init__(
-        self, server: Server, app: Application, key: str, *, big: bool, quiet: bool
-    ) -> None:
+    def __init__(self, server: Server, cell: Cell, key: str) -> None:
         self.server = server
-        self.app = app
+        self.cell = cell
+        self.app = cell.app
         self.key = key
-        self.size = BIG if big else SMALL
-        if big and app.endless:
-            self.size = BIG // 64
-        self.big = big
-        self.quiet = quiet
+        self.size = BIG if cell.big else SMALL
+        if cell.big and cell.app.endless:
+            self.size = BIG // 64  # of each event
         self.answered = False
-        self.wire = Wire.open(server.address, receive_buffer=SMALL_BUFFER if big else None)
+        self._head: Response | None = None
+        self.wire = Wire.open(server.address, receive_buffer=SMALL_BUFFER if cell.big else None)
         self.port: int = self.wire.sock.getsockname()[1]
         self._moment = ""
         self._missing = b""  # of the request
 
     def target(self, moment: str) -> str:
-        quiet = "&quiet=1" if self.quiet else ""
+        quiet = "&quiet=1" if self.cell.quiet else ""
         return f"/{self.app.name}/{self.key}?at={moment}&size={self.size}{quiet}"
 
     def enter(self, moment: str) -> None:
@@ -72,7 +70,7 @@ class Client:
         if moment in ("before", "cleanup") and not (self.app.endless and moment == "cleanup"):
             self._wait(f"at {moment}")
         elif moment == "during":
-            if self.app.pauses_during and not self.big:
+            if self.app.pauses_during and not self.cell.big:
                 self._wait("at during")
             self._read_head()
             while not self.wire.buffer:
@@ -84,6 +82,9 @@ class Client:
         elif moment == "cleanup":  # of an endless stream: it begins when the client leaves
             self._read_head()
             self.wire.close()
+            for bystander in self.server.bystanders.values():
+                # Django leaves a generator that was cut off at a yield to the garbage collection.
+                bystander.state(collect=True)
             self._wait("at cleanup")
 
     def _enter_websocket(self, moment: str) -> None:
@@ -144,7 +145,7 @@ class Client:
     def _rest_of_response(self) -> str:
         """The response, from where it has been read to."""
         end = time.monotonic() + (self.wire.sock.gettimeout() or 15)
-        head = getattr(self, "_head", None)
+        head = self._head
         try:
             if head is None:
                 if not self.wire.buffer and not self.wire.fill():

@@ -40,7 +40,7 @@ def half_close(server: Server, client: Client, cell: Cell) -> str:
     """The client sends no more, but reads on."""
     client.wire.sock.shutdown(socket.SHUT_WR)
     time.sleep(NOTICED)
-    if not client.quiet:
+    if not cell.quiet:
         server.release(client.key)
     seen = client.rest(SOON)
     client.wire.close()
@@ -50,7 +50,7 @@ def half_close(server: Server, client: Client, cell: Cell) -> str:
 
 def silence(server: Server, client: Client, cell: Cell) -> str:
     """The client does nothing: it reads, if it does, only once the server must have acted."""
-    if client.big:
+    if cell.big:
         time.sleep(3 * LIMIT + 1)
     seen = client.rest(4 * LIMIT + 1)
     server.release(client.key)

@@ -81,7 +81,7 @@ def broken(
         notes = server.notes()
         found = [
             *clean_up(key, notes, responses=not django_drops_the_response(cell)),
-            *_processes(cell, server, notes, before),
+            *(_ended(server, before) if cell.stops else left_behind(server, before)),
             *_database(key, database, before),
         ]
         if not found or time.monotonic() > end:
@@ -106,17 +106,14 @@ def clean_up(
         yield f"Django's signals must come in pairs: {dict(signals)}"
 
 
-def _processes(
-    cell: Cell, server: Server, notes: list[tuple[int, str, str]], before: Before
-) -> Iterator[str]:
-    stops = cell.event in ("sigterm", "sighup")
+def _ended(server: Server, before: Before) -> Iterator[str]:
+    """What is wrong with processes that had to stop."""
     for pid in before.states:
-        if stops:
-            if server.is_alive(pid):
-                yield f"process {pid} must end"
-            yield from _lifespan(server, pid)
-    if not stops:
-        yield from left_behind(server, before)
+        if server.is_alive(pid):
+            yield f"process {pid} must end"
+        elif not server.bystanders[pid].has_left(5):
+            yield f"the bystander's connections must be ended, but not all those of {pid} are"
+        yield from _lifespan(server, pid)
 
 
 def left_behind(server: Server, before: Before) -> Iterator[str]:

@@ -98,8 +98,7 @@ def django_drops_the_response(cell: Cell) -> bool:
 
 def red_today(cell: Cell) -> str | None:
     """Says why a cell that should hold doesn't yet, or returns None."""
-    stops = cell.event in ("sigterm", "sighup")
-    if cell.app.endless and stops and cell.moment in ("before", "during"):
+    if cell.app.endless and cell.stops and cell.moment in ("before", "during"):
         return "a stop cancels the call of an endless stream, so that Django doesn't clean up"
     return None
 
@@ -122,6 +121,23 @@ class Cell:
     def __str__(self) -> str:
         more = [name for name in (self.database, self.layer) if name not in ("pool", "memory")]
         return "-".join([self.app.name, self.event, self.moment, *more])
+
+    @property
+    def stops(self) -> bool:
+        """Whether the client's process ends."""
+        return self.event in ("sigterm", "sighup")
+
+    @property
+    def big(self) -> bool:
+        """Whether the answer is more than the kernel takes for a client that doesn't read."""
+        if self.moment != "during" or self.app.websocket:
+            return False
+        return self.event == "silence" or not (self.app.pauses_during or self.app.endless)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a stream says nothing after its first part: somebody must end it."""
+        return self.app.endless and self.event == "half_close"
 
     @property
     def server(self) -> tuple[str, str, str]:

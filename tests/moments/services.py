@@ -27,7 +27,9 @@ def _end_with_parent() -> None:
 
 def _postgres_program(name: str) -> str:
     """Debian keeps the server's programs out of PATH, below the version's number."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: p.parts[4])
+    found = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: float(p.parts[4])
+    )
     program = shutil.which(name) or (str(found[-1]) if found else None)
     assert program, f"no {name}: scripts/install-deps --test installs PostgreSQL"
     return program

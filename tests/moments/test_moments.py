@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import matrix
 import pytest
-from _pytest.mark.structures import ParameterSet
 from clients import Client
 from events import EVENTS
 from invariants import Before, broken, expected
@@ -17,7 +17,7 @@ from services import Database
 from servers import Servers, unreachable
 
 
-def parameter(cell: Cell) -> ParameterSet:
+def parameter(cell: Cell) -> Any:
     reason = matrix.red_today(cell)
     marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
     return pytest.param(cell, id=str(cell), marks=marks)
@@ -32,10 +32,7 @@ def test_moment(
     key = uuid.uuid4().hex[:12]
     server = servers.take(cell.server)
     before = Before.of(server, database)
-    big = cell.moment == "during" and (cell.event == "silence" or not cell.app.pauses_during)
-    big = big and not cell.app.websocket and not (cell.app.endless and cell.event != "silence")
-    quiet = cell.app.endless and cell.event == "half_close"
-    client = Client(server, cell.app, key, big=big, quiet=quiet)
+    client = Client(server, cell, key)
     problems = []
     try:
         client.enter(cell.moment)
