@@ -141,6 +141,7 @@ bool Cycle::wake() {
     if (listening_lasts() || exchange_over()) note_listener(receivers_.first_task());
     if (!message || !receivers_.resolve_first(std::move(message))) return false;
   }
+  if (senders_.empty()) return true;
   if (client_left_ && !listens_beside(Party::Other)) {
     while (!senders_.empty()) {
       if (!senders_.reject_first(interned().client_disconnected, kClientLeft)) return false;
