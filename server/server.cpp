@@ -43,7 +43,7 @@ constexpr std::size_t kMaxRefused = 64;
 constexpr milliseconds kTimerGranularity{250};
 
 // Whoever looks so late has found the loop busy: the applications had no chance to answer in time.
-constexpr milliseconds kTimerLate{1'000};
+constexpr milliseconds kTimerLate = kTimerGranularity;
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <poll.h>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,7 @@ struct UvStream::State {
   // that are there in a later turn stop the handle itself.
   bool reading = false;
   bool asks_again = false;  // libuv does in this turn, as the last read filled its buffer
+  bool ended = false;       // the last byte was sent
 };
 
 namespace {
@@ -69,6 +71,13 @@ uv_os_fd_t fd_of(const uv_handle_t& handle) {
   uv_os_fd_t fd = -1;
   uv_fileno(&handle, &fd);
   return fd;
+}
+
+// A Unix socket tells whether its peer has closed it, or only sends nothing more.
+bool is_closed_by_peer(const UvStream::State& state) {
+  if (state.handle.type != UV_NAMED_PIPE || state.ended) return false;
+  pollfd socket{fd_of(state.handle), 0, 0};
+  return poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
 }
 
 // As uv_try_write, by the calls that the kernel does the least for. -1 for any error.
@@ -143,7 +152,9 @@ void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
 // Not by closing, which sends a reset instead of the bytes when the peer sent what nobody read.
 void UvStream::end(OutputBuffer& buffer) {
   send_or_queue(buffer, {}, MSG_MORE);
-  if (buffer.empty() && state_->queued == nullptr) shutdown(fd_of(state_->handle), SHUT_WR);
+  if (!buffer.empty() || state_->queued != nullptr) return;
+  state_->ended = true;
+  shutdown(fd_of(state_->handle), SHUT_WR);
 }
 
 void UvStream::send_or_queue(OutputBuffer& buffer, std::string_view tail, int flags) {
@@ -216,10 +227,12 @@ void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept
   if (size == UV_ENOBUFS && asked_again) return;  // of on_alloc
   uv_read_stop(stream);
   if (size == UV_ENOBUFS) return;
-  if (size == UV_EOF) {
-    observer->on_end();
-  } else {
+  if (size != UV_EOF) {
     observer->on_error(to_error_code(static_cast<int>(size)));
+  } else if (is_closed_by_peer(state)) {
+    observer->on_error(to_error_code(UV_ECONNRESET));
+  } else {
+    observer->on_end();
   }
 }
 

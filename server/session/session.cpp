@@ -86,6 +86,7 @@ void Session::resume() {
   std::string input = std::exchange(waiting_input_, {});
   receive(input);
   content_taken();
+  finish_input();
 }
 
 void Session::finish_failure() {
@@ -229,18 +230,21 @@ void Session::upgrade() {
 void Session::on_end() {
   reading_ = false;
   client_ended_ = true;
-  switch (phase_) {
-    case Phase::Idle:
-      close_after_flush();
-      break;
-    case Phase::Lingering:
-      enter(Phase::Over);
-      break;
-    case Phase::Closing:
-      break;  // the last bytes may still be wanted
-    default:
-      cut();
-  }
+  ended_or_sent_ = host_.now();
+  expect_deadline(presence_deadline());
+  if (phase_ == Phase::Lingering) return enter(Phase::Over);
+  finish_input();
+}
+
+// After the client's last byte: it may still read answers to the requests that are complete.
+// Nothing else can become of a request that breaks off, or of a WebSocket.
+void Session::finish_input() {
+  if (!client_ended_) return;
+  if (phase_ == Phase::WebSocket) return cut();
+  if (!waiting_input_.empty()) return;  // resume() follows
+  if (phase_ == Phase::Exchange && request_complete_) return http_.close_after_response();
+  if (phase_ == Phase::Exchange) return cut();
+  close_after_flush();
 }
 
 void Session::on_error(std::error_code) { cut(); }

@@ -113,6 +113,8 @@ class Session final : private net::StreamObserver {
   Watermarks unsent_marks() const;
   void finish_exchange();
   void finish_sending();
+  void note_sent(std::size_t bytes);
+  void finish_input();
   void start_reading();
   bool input_is_full();
   void pause_reading_if_full();
@@ -121,6 +123,7 @@ class Session final : private net::StreamObserver {
   void watch_reader();
   bool client_owes_content() const;
   std::chrono::milliseconds reader_deadline() const;
+  std::chrono::milliseconds presence_deadline() const;
   std::chrono::milliseconds phase_deadline() const;
   void on_phase_deadline(std::chrono::milliseconds now);
   void read_proxy_headers();
@@ -140,7 +143,8 @@ class Session final : private net::StreamObserver {
       std::chrono::milliseconds::max();  // of the last sign that the client reads; max(): nothing
                                          // waits for it
   std::size_t queued_bytes_ = 0;         // then
-  std::uint32_t requests_ = 0;           // so far
+  std::chrono::milliseconds ended_or_sent_{0};  // the client's last byte, or ours since then
+  std::uint32_t requests_ = 0;                  // so far
   Phase phase_ = Phase::Idle;
   bool reading_ = false;
   bool client_ended_ = false;     // its last byte was read

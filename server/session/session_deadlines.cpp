@@ -16,6 +16,10 @@ constexpr milliseconds kLingerTime{2'000};
 constexpr milliseconds kStopGrace{1'000};
 constexpr milliseconds kRestartGrace{5'000};
 
+// A client that sends nothing more is half-closed, or gone: then its kernel answers what it is sent
+// with a reset. One that is sent nothing for so long counts as gone.
+constexpr milliseconds kHalfClosedGrace{2'000};
+
 milliseconds drain_grace(Departure departure) {
   return departure == Departure::Restart ? kRestartGrace : kStopGrace;
 }
@@ -27,13 +31,15 @@ void Session::expect_deadline(milliseconds time) {
 }
 
 milliseconds Session::next_deadline() const {
-  return std::min(phase_deadline(), reader_deadline());
+  return std::min({phase_deadline(), reader_deadline(), presence_deadline()});
 }
 
 void Session::on_deadline(milliseconds now) {
   if (reader_deadline() <= now && !client_reads_on(now)) {
     log("the client does not read what is sent to it");
     host_.metrics->count(Limit::TimeoutSend);
+    cut();
+  } else if (presence_deadline() <= now) {
     cut();
   } else if (phase_deadline() <= now) {
     on_phase_deadline(now);
@@ -131,6 +137,13 @@ void Session::watch_reader() {
 milliseconds Session::reader_deadline() const {
   if (queued_since_ == milliseconds::max()) return queued_since_;
   return deadline_after(queued_since_, host_.options.timeouts.send);
+}
+
+// While something is queued the client has to read on, or resets.
+milliseconds Session::presence_deadline() const {
+  if (!client_ended_ || phase_ != Phase::Exchange || stream_->queued_bytes() != 0)
+    return milliseconds::max();
+  return ended_or_sent_ + kHalfClosedGrace;
 }
 
 // What is queued doesn't grow until all of it has left.

@@ -41,14 +41,19 @@ void Session::write_out() {
 void Session::write(OutputBuffer& buffer, std::string_view tail) {
   const std::size_t before = buffer.size() + tail.size();
   stream_->write(buffer, tail);
-  host_.metrics->sent_bytes.add(before - buffer.size());
+  note_sent(before - buffer.size());
 }
 
 void Session::write_or_end(OutputBuffer& buffer) {
   if (phase_ != Phase::Closing) return write(buffer);
   const std::size_t before = buffer.size();
   stream_->end(buffer);
-  host_.metrics->sent_bytes.add(before - buffer.size());
+  note_sent(before - buffer.size());
+}
+
+void Session::note_sent(std::size_t bytes) {
+  host_.metrics->sent_bytes.add(bytes);
+  if (client_ended_ && bytes != 0) ended_or_sent_ = host_.now();
 }
 
 void Session::send_after(std::string_view payload) {
@@ -81,7 +86,7 @@ bool Session::send_file(FileSlice& file) {
   if (unsent_bytes() == 0 && file.size() != 0) {
     const std::uint64_t before = file.size();
     const bool sent = stream_->send_file(file);
-    host_.metrics->sent_bytes.add(before - file.size());
+    note_sent(before - file.size());
     if (!sent) {
       log("a file that is being sent can't be read or has become shorter");
       cut();
@@ -94,7 +99,9 @@ bool Session::send_file(FileSlice& file) {
 
 void Session::on_written() {
   queued_since_ = milliseconds::max();
+  if (client_ended_) ended_or_sent_ = host_.now();
   send_unsent();
+  expect_deadline(presence_deadline());
   if (exchange_.sends_file()) exchange_.resume_file();
   if (!sending_paused_ || unsent_bytes() > unsent_marks().low_bytes) return;
   sending_paused_ = false;

@@ -16,7 +16,7 @@ from server_process import ServerProcess
 
 HERE = Path(__file__).parent
 ANSWER_SECONDS = 4.0
-RECORDING_SECONDS = 3.0
+RECORDING_SECONDS = 4.0
 
 _numbers = itertools.count()
 

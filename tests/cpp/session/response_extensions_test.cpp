@@ -237,7 +237,7 @@ TEST_CASE("HttpExchange: the application's end, or the client's, ends a file", "
     CHECK(call.disconnects == 0);
   }
   SECTION("the client leaves") {
-    wire->end();
+    wire->fail();
     CHECK(call.disconnects == 1);
   }
   CHECK(call.responder() == nullptr);

@@ -112,7 +112,7 @@ TEST_CASE("Session: a request whose client leaves is counted as cut", "[session]
   Client client;
   client.application.on_http = nullptr;
   client.send(kGet);
-  client.wire->end();
+  client.wire->fail();
   client.host.finish_batch();
   CHECK(client.metrics().responses_cut.value() == 1);
 }
