@@ -147,6 +147,8 @@ void define_options(py::module_& module) {
   def_value(options, "max_content_bytes", &ServerOptions::http, &HttpLimits::max_content_bytes);
   def_value(options, "max_connections", &ServerOptions::connections,
             &ConnectionLimits::max_connections);
+  def_value(options, "replace_idle_at", &ServerOptions::connections,
+            &ConnectionLimits::replace_idle_at);
   def_value(options, "max_requests", &ServerOptions::connections, &ConnectionLimits::max_requests);
   def_value(options, "max_message_bytes", &ServerOptions::websocket,
             &WebSocketLimits::max_message_bytes);

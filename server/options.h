@@ -24,6 +24,9 @@ struct HttpLimits {
 // Bounds on connections. Zero is no limit.
 struct ConnectionLimits {
   std::size_t max_connections = 65'536;  // at a time; the next ones get 503
+  std::size_t replace_idle_at = 0;  // from so many on, the next one takes the place of the one that
+                                    // has been without a request for longest, if any is. Looks at
+                                    // all of them: for small numbers
   std::uint32_t max_requests = 100'000;  // of one connection, then "connection: close": who
                                          // balances load over processes gets to choose again
 };

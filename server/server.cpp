@@ -184,6 +184,8 @@ class Server::Impl final : public session::SessionHost {
  private:
   void open(std::unique_ptr<net::Stream> stream) {
     const std::size_t limit = options.connections.max_connections;
+    const std::size_t few = options.connections.replace_idle_at;
+    if (few != 0 && connections() >= few) cut_idlest();
     const bool refused = limit != 0 && connections() >= limit;
     if (refused) metrics->count(Limit::Concurrency);
     if (refused && connections() >= limit + kMaxRefused) return;
@@ -198,6 +200,15 @@ class Server::Impl final : public session::SessionHost {
     } else {
       sessions_.back()->read_waiting();
     }
+  }
+
+  void cut_idlest() {
+    const auto idlest = std::min_element(
+        sessions_.begin(), sessions_.end(),
+        [](const auto& a, const auto& b) { return a->idle_since() < b->idle_since(); });
+    if (idlest == sessions_.end() || (*idlest)->idle_since() == milliseconds::max()) return;
+    log("many connections: a new one takes the place of the one that is idle for longest");
+    (*idlest)->cut();
   }
 
   void note_shortage(std::error_code error) {

@@ -95,6 +95,8 @@ class ServerOptions:
     max_header_count: int
     max_content_bytes: int
     max_connections: int
+    replace_idle_at: int
+    """From so many on, a new one takes the place of the one that is idle for longest; 0: never."""
     max_requests: int
     max_message_bytes: int
     max_frame_bytes: int

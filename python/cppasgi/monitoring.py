@@ -21,12 +21,13 @@ from cppasgi.board import LAYOUT, BoardSlot, MetricsBoard, Row
 from cppasgi.lifespan import Application, Message
 
 if TYPE_CHECKING:
-    from prometheus_client.core import Metric
+    from prometheus_client.core import CollectorRegistry, Metric
 
 WorkerState = Literal["starting", "ready", "draining"]
 STATES: tuple[WorkerState, ...] = ("starting", "ready", "draining")
 
 _NANOSECONDS = 1e9
+_OPEN_METRICS = "application/openmetrics-text"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -89,9 +90,13 @@ def monitoring_application(
     registry = prometheus_client.registry.CollectorRegistry(auto_describe=False)
     registry.register(_Collector(board, status))
 
+    scrapes = _Scrapes(registry)
+
     def metrics(accept: str) -> _Answer:
-        encode, content_type = prometheus_client.exposition.choose_encoder(accept)
-        return 200, content_type, encode(registry)
+        # Of what a client may ask for in between, the library keeps no bounds.
+        kind = _OPEN_METRICS if _OPEN_METRICS in accept else "text/plain"
+        encode, content_type = prometheus_client.exposition.choose_encoder(kind)
+        return 200, content_type, scrapes.text(encode, content_type)
 
     def status_json(_accept: str) -> _Answer:
         text = json.dumps(describe(board, status()), indent=2) + "\n"
@@ -277,6 +282,28 @@ class _Collector:
                 memory.add_metric(names, process.resident_bytes)
                 cpu.add_metric(names, process.cpu_seconds)
         yield from (states, beat, lag, gil_wait, connections, memory, cpu)
+
+
+class _Scrapes:
+    """What ``/metrics`` said last: writing it takes time, of which nobody may ask for all."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._latest: dict[str, tuple[float, bytes]] = {}  # type to the end of its time, and text
+
+    def text(self, encode: Callable[[CollectorRegistry], bytes], content_type: str) -> bytes:
+        begun = time.monotonic()
+        end, text = self._latest.get(content_type, (0.0, b""))
+        if begun < end:
+            return text
+        text = encode(self._registry)
+        now = time.monotonic()
+        self._latest[content_type] = (now + _REST * (now - begun), text)
+        return text
+
+
+_REST = 4
+"""How many times as long as it took to write, an answer stays as it is."""
 
 
 def _board_families(words: list[int]) -> Iterator[Metric]:

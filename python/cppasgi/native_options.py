@@ -35,6 +35,7 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.max_content_bytes = server.limit_request_body
     options.max_requests = server.limit_keep_alive_requests
     options.max_connections = _within_open_files(server.limit_concurrency)
+    options.replace_idle_at = server.replace_idle_at
     options.websocket_handshake_timeout = max(server.websocket_connect_timeout, 0)
     options.max_message_bytes = server.websocket_max_message_size
     options.max_frame_bytes = server.websocket_max_frame_size

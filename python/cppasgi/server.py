@@ -116,6 +116,7 @@ class Server:
         notifier: Notifier | None = None,
         metrics: BoardSlot | None = None,
         announced: bool = True,
+        replace_idle_at: int = 0,
     ) -> None:
         """Prepares a server; nothing is opened yet.
 
@@ -206,6 +207,8 @@ class Server:
             metrics: where the server counts, for another process to read (`cppasgi.board`). Its
                 descriptor must stay open until the server runs.
             announced: whether the log tells of the addresses.
+            replace_idle_at: number of connections from which on a new one takes the place of the
+                one that has been without a request for longest; 0 is never. For small numbers.
 
         Raises:
             TypeError: the application is not callable.
@@ -235,6 +238,7 @@ class Server:
         self.limit_request_body = limit_request_body
         self.limit_keep_alive_requests = limit_keep_alive_requests
         self.limit_concurrency = limit_concurrency
+        self.replace_idle_at = replace_idle_at
         self.websocket_connect_timeout = websocket_connect_timeout
         self.websocket_max_message_size = websocket_max_message_size
         self.websocket_max_frame_size = websocket_max_frame_size

@@ -18,10 +18,10 @@ from typing import Any
 
 from cppasgi.board import MetricsBoard
 from cppasgi.listeners import Listeners
-from cppasgi.monitoring import SupervisorStatus, monitoring_application
+from cppasgi.monitoring import SupervisorStatus
+from cppasgi.monitoring_server import monitoring_server
 from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import watch_files
-from cppasgi.server import Server
 from cppasgi.signals import StopSignals
 from cppasgi.systemd import Notifier
 from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
@@ -85,15 +85,7 @@ class Supervisor:
         self._set_up_logging_again = set_up_logging
         self._board = MetricsBoard.create()
         self._monitor = (
-            None
-            if metrics is None
-            else Server(
-                monitoring_application(self._board, self.describe),
-                [metrics],
-                lifespan="off",
-                slow_callback=0,
-                announced=False,
-            )
+            None if metrics is None else monitoring_server(metrics, self._board, self.describe)
         )
         self._restarts = dict.fromkeys(("died", "replaced", "recycled"), 0)
         self._begun = time.monotonic()

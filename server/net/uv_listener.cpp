@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -34,15 +36,20 @@ struct UvListener::State {
   std::shared_ptr<const Address> local;  // of every connection; null when each has its own
   OnAccept on_accept;                    // null once the UvListener is gone, or before listen()
   OnShortage on_shortage;
-  std::unique_ptr<Timer> retry;  // there while accepting pauses
+  bool is_short = false;         // the latest try to accept failed
+  std::unique_ptr<Timer> retry;  // once that was so
 };
 
 namespace {
 
 // Without a free descriptor. Nothing tells when there is one, as anybody may close a file.
 constexpr std::chrono::milliseconds kRetryTime{100};
+// Connections: those that are there already have a turn in between, and those that ended are
+// closed.
+constexpr std::size_t kMostInTurn = 64;
 
-void accept_all(UvListener::State& state);
+void accept_up_to(UvListener::State& state, std::size_t most);
+void watch(UvListener::State& state);
 void on_readable(uv_poll_t* poll, int status, int events) noexcept;
 void on_closed(uv_handle_t* handle) noexcept;
 
@@ -160,46 +167,42 @@ void UvListener::listen(int backlog, OnAccept on_accept, OnShortage on_shortage)
     ++state_->handles;
     state_->poll.data = state_;
   }
-  uv_poll_start(&state_->poll, UV_READABLE, &on_readable);
-  state_->loop->touch();
+  watch(*state_);
 }
 
-void UvListener::accept_waiting() { accept_all(*state_); }
+void UvListener::accept_waiting() { accept_up_to(*state_, SIZE_MAX); }
 
 namespace {
 
-void pause_accepting(UvListener::State& state, int error) {
-  const bool is_new = state.retry == nullptr;
-  if (is_new) {
-    uv_poll_stop(&state.poll);
-    state.retry = std::make_unique<Timer>(*state.loop, [&state] { accept_all(state); });
-  }
-  state.retry->start(kRetryTime);
-  if (is_new) state.on_shortage({error, std::generic_category()});
-}
-
-void resume_accepting(UvListener::State& state) {
-  if (state.retry == nullptr) return;
-  state.retry.reset();
+void watch(UvListener::State& state) {
   uv_poll_start(&state.poll, UV_READABLE, &on_readable);
   state.loop->touch();
 }
 
-void accept_all(UvListener::State& state) {
-  while (state.on_accept) {
+void pause(UvListener::State& state, int error) {
+  uv_poll_stop(&state.poll);
+  if (state.retry == nullptr)
+    state.retry = std::make_unique<Timer>(*state.loop, [&state] { watch(state); });
+  state.retry->start(kRetryTime);
+  if (!std::exchange(state.is_short, true)) state.on_shortage({error, std::generic_category()});
+}
+
+void accept_up_to(UvListener::State& state, std::size_t most) {
+  for (; state.on_accept && most != 0; --most) {
     const int fd = accept4(fd_of(state), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == ECONNABORTED || errno == EINTR) continue;
-      if (errno != EAGAIN) return pause_accepting(state, errno);
-      return resume_accepting(state);
+      if (errno != EAGAIN) pause(state, errno);
+      return;
     }
+    state.is_short = false;
     auto stream = UvStream::adopt(*state.loop, fd, state.family, state.local);
     if (stream != nullptr) state.on_accept(std::move(stream));
   }
 }
 
 void on_readable(uv_poll_t* poll, int, int) noexcept {
-  accept_all(*static_cast<UvListener::State*>(poll->data));
+  accept_up_to(*static_cast<UvListener::State*>(poll->data), kMostInTurn);
 }
 
 void on_closed(uv_handle_t* handle) noexcept {

@@ -284,6 +284,12 @@ void Session::finish_sending() {
   enter(client_may_still_send && !client_ended_ ? Phase::Lingering : Phase::Over);
 }
 
+milliseconds Session::idle_since() const {
+  const bool busy =
+      phase_ == Phase::Exchange || phase_ == Phase::WebSocket || phase_ == Phase::Over;
+  return busy ? milliseconds::max() : since_;
+}
+
 bool Session::has_open_websocket() const {
   return phase_ == Phase::WebSocket && websocket_->is_open();
 }

@@ -44,6 +44,8 @@ class Session final : private net::StreamObserver {
   std::chrono::milliseconds next_deadline() const;  // max(): none
   void on_deadline(std::chrono::milliseconds now);
   bool over() const { return phase_ == Phase::Over; }
+  // Since when it has been without a request; max() for one that is being answered or a WebSocket.
+  std::chrono::milliseconds idle_since() const;
   bool answers() const { return phase_ == Phase::Exchange; }
 
   // Marks of the server's lists (it is to be flushed, now or once it is no longer held), and the

@@ -288,3 +288,18 @@ TEST_CASE("UvListener: destroyed while it waits for a descriptor, it is gone", "
   loop.run_pending();
   CHECK_FALSE(SocketClient(address).connected());
 }
+
+TEST_CASE("UvListener: of a crowd that waits everybody is accepted, some in each turn",
+          "[net][listener]") {
+  EventLoop loop;
+  const auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
+  std::vector<std::unique_ptr<Stream>> streams;
+  listener->listen(256,
+                   [&](std::unique_ptr<Stream> stream) { streams.push_back(std::move(stream)); });
+  std::vector<std::unique_ptr<SocketClient>> clients;
+  for (int i = 0; i < 150; ++i)
+    clients.push_back(std::make_unique<SocketClient>(listener->address()));
+  REQUIRE(run_until(loop, [&] { return !streams.empty(); }));
+  CHECK(streams.size() == 64);
+  CHECK(run_until(loop, [&] { return streams.size() == 150; }));
+}

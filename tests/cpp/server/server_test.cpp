@@ -304,3 +304,44 @@ TEST_CASE("Server: a port that somebody else listens on throws", "[server]") {
     CHECK(client.read_until("GET /").ends_with("GET /"));
   });
 }
+
+TEST_CASE("Server: where idle connections are few, a new one takes the place of the idlest",
+          "[server]") {
+  ServerOptions options = TestServer::bare_options();
+  options.connections.replace_idle_at = 3;
+  TestServer test(options);
+  test.run([&] {
+    const auto wait_for_connections = [&](std::size_t number) {
+      CHECK(test.wait_for([&] { return test.server.connections() == number; }));
+    };
+    SocketClient busy(test.address);
+    busy.send(get("/busy"));
+    wait_for_connections(1);
+    CHECK(test.wait_for([&] { return test.application.http.size() == 1; }));
+    std::this_thread::sleep_for(5ms);
+    SocketClient half(test.address);
+    half.send("GET / HT");
+    wait_for_connections(2);
+    std::this_thread::sleep_for(5ms);
+    SocketClient silent(test.address);
+    wait_for_connections(3);
+    std::this_thread::sleep_for(5ms);
+
+    SocketClient first(test.address);
+    CHECK(half.read_all().empty());
+    CHECK(half.ended());
+    SocketClient second(test.address);
+    CHECK(silent.read_all().empty());
+    CHECK(silent.ended());
+    wait_for_connections(3);
+    test.in_loop([&] { test.application.http[0]->answer("well"); });
+    CHECK(busy.read_bytes(ok("well").size()) == ok("well"));
+    // Whoever waits for the application is left alone, even when there is nobody else.
+    for (SocketClient* client : {&busy, &first, &second}) client->send(get("/later"));
+    CHECK(test.wait_for([&] { return test.application.http.size() == 4; }));
+    SocketClient last(test.address);
+    last.send(get("/last"));
+    CHECK(test.wait_for([&] { return test.application.http.size() == 5; }));
+    wait_for_connections(4);
+  });
+}
