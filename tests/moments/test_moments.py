@@ -17,6 +17,9 @@ from services import Database
 from servers import Servers, unreachable
 
 
+pytestmark = pytest.mark.timeout(180)  # a busy machine takes long to start workers
+
+
 def parameter(cell: Cell) -> Any:
     reason = matrix.red_today(cell)
     marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
