@@ -166,7 +166,9 @@ PyObject* Cycle::first_message(PyObject* message) {
 }
 
 PyObject* Cycle::last_message(PyObject* message) {
-  return message == nullptr ? nullptr : make_notice(*this, message, Yields::Yes);
+  if (message == nullptr) return nullptr;
+  const bool again = std::exchange(last_message_given_, true);
+  return make_notice(*this, message, again ? Yields::Yes : Yields::No);
 }
 
 // After a round of the loop, in which a listener that was just started gets its first step.

@@ -117,8 +117,8 @@ class Cycle {
   // What receive() returns: the next message, now or later.
   PyObject* next_or_wait();
   // The same for the first message, and for the last, which is given as often as it is asked for,
-  // each time after a round of the loop. They note who listens. Take `message` over (null passes an
-  // error on).
+  // again only after a round of the loop. They note who listens. Take `message` over (null passes
+  // an error on).
   PyObject* first_message(PyObject* message);
   PyObject* last_message(PyObject* message);
   // What send() returns when it need not wait, and when it does.
@@ -167,6 +167,7 @@ class Cycle {
   bool listens_itself_ = false;     // the application's own task (HTTP)
   bool listens_elsewhere_ = false;  // another one
   bool cancelled_ = false;          // by the server
+  bool last_message_given_ = false;
   bool started_ = false;
   bool running_ = false;
 };

@@ -16,7 +16,6 @@ from services import Database
 
 from servers import Servers, unreachable
 
-
 pytestmark = pytest.mark.timeout(180)  # a busy machine takes long to start workers
 
 
