@@ -40,11 +40,9 @@ def half_close(server: Server, client: Client, cell: Cell) -> str:
     """The client sends no more, but reads on."""
     client.wire.sock.shutdown(socket.SHUT_WR)
     time.sleep(NOTICED)
-    if not cell.quiet:
-        server.release(client.key)
+    server.release(client.key)
     seen = client.rest(SOON)
     client.wire.close()
-    server.release(client.key)
     return seen
 
 

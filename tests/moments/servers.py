@@ -22,6 +22,8 @@ APPLICATION = "served.asgi:app"
 GRACEFUL = 8  # seconds that a stop may take; more than idle connections get, on a busy machine too
 LIMIT = 1  # seconds, of each time-out where clients are silent
 RESTART = 10  # seconds a worker must have lived for its successor to be started at once
+# A test run that is killed leaves no servers behind.
+END_WITH_TESTS = ("setpriv", "--pdeathsig", "TERM")
 
 _numbers = itertools.count()
 
@@ -148,7 +150,12 @@ class Servers:
             **({"MOMENTS_REDIS": self.redis} if layer == "redis" else {}),
         }
         process = ServerProcess(
-            self.command, APPLICATION, (*flags, *more), folder, environment, cwd=HERE
+            [*END_WITH_TESTS, *self.command],
+            APPLICATION,
+            (*flags, *more),
+            folder,
+            environment,
+            cwd=HERE,
         )
         try:
             match = process.wait_for_log(re.compile(self.kind.listening, re.MULTILINE), 30)
