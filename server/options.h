@@ -18,7 +18,7 @@ struct HttpLimits {
   std::size_t max_header_count = 128;        // 431 beyond
   std::uint64_t max_content_bytes = 0;       // 413 beyond; 0 = unlimited, as an application
                                              // may want to take uploads of any size
-  bool daphne_strict = false;                // HTTP/1.1 does without Host, values without NEL
+  bool daphne_strict = false;  // HTTP/1.1 does without Host, values without NEL, CONNECT is allowed
 };
 
 // Bounds on connections. Zero is no limit.

@@ -53,7 +53,7 @@ class Http1Protocol {
   bool expects_continue() const { return expects_continue_; }
   // The client offered to change the protocol (Upgrade with "Connection: upgrade"): from
   // EndOfRequest on, bytes are the new protocol's if the caller switches, else the next request's.
-  // (CONNECT is refused with 501.)
+  // (CONNECT is refused with 501, or read as a request like any other with `daphne_strict`.)
   bool upgrade_requested() const;
 
   // The connection speaks another protocol now: what further requests would need is freed. Only

@@ -177,6 +177,10 @@ int RequestParser::end_target() {
   if (target_begin_ != head_.method().size() + 1) return fail(400, "malformed request line");
   switch (llhttp_.method) {
     case HTTP_CONNECT:  // ASGI has no tunnels
+      if (!limits_.daphne_strict || !head_.target().starts_with('/'))
+        return fail(501, "method not implemented");
+      llhttp_.method = HTTP_GET;  // for llhttp, lest it takes what follows for a tunnel's bytes
+      break;
     case HTTP_DESCRIBE:
     case HTTP_ANNOUNCE:
     case HTTP_SETUP:

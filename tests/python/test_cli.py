@@ -178,6 +178,24 @@ def test_inherited_descriptor(server: StartServer) -> None:
         assert process.get("/").text == "hello"
 
 
+@pytest.mark.parametrize(("flags", "status"), [((), 501), (("--daphne-strict",), 200)])
+def test_connect_is_a_request_to_daphne_only(
+    server: StartServer, flags: tuple[str, ...], status: int
+) -> None:
+    """With a path; its own tests choose it by chance."""
+    process = server("apps.probe:app", *flags)
+    with process.connect() as wire:
+        for content in (b"", b"abc"):
+            wire.request("/echo", "CONNECT", f"Content-Length: {len(content)}", body=content)
+            response = wire.response()
+            assert response.status == status
+            if status == 501:
+                return
+            assert response.body == content
+        wire.request("site.test:443", "CONNECT")
+        assert wire.response().status == 501
+
+
 def test_root_path(server: StartServer) -> None:
     process = server("apps.probe:app", "--root-path", "/prefix")
     assert "'root_path': '/prefix'" in process.get("/scope").text
