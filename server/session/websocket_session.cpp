@@ -1,6 +1,5 @@
 #include "server/session/websocket_session.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <variant>
@@ -11,7 +10,6 @@
 
 namespace cppasgi::session {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 namespace {
@@ -316,72 +314,6 @@ void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason) {
   state_ = State::Over;
   if (handler_ != nullptr) std::exchange(handler_, nullptr)->on_disconnect(code, reason);
   session_.host().websockets.erase(id_);
-}
-
-// --- time ---
-
-milliseconds WebSocketSession::next_deadline() const {
-  const Timeouts& timeouts = session_.host().options.timeouts;
-  switch (state_) {
-    case State::Connecting:
-      return deadline_after(since_, timeouts.websocket_handshake);
-    case State::Open:
-      return std::min({deadline_after(since_, ping_outstanding_ ? timeouts.ping_timeout
-                                                                : timeouts.ping_interval),
-                       deadline_after(opened_, timeouts.websocket_age),
-                       deadline_after(last_message_, timeouts.websocket_idle)});
-    case State::Closing:
-      return deadline_after(since_, timeouts.websocket_close);
-    case State::Denying:
-    case State::Over:
-      break;
-  }
-  return milliseconds::max();
-}
-
-// Reading the clock for each message is worth it only to whom the time matters.
-void WebSocketSession::note_message() {
-  const SessionHost& host = session_.host();
-  if (host.options.timeouts.websocket_idle.count() != 0) last_message_ = host.now();
-}
-
-void WebSocketSession::on_deadline(milliseconds now) {
-  if (state_ == State::Connecting) {
-    session_.log("the application did not answer the opening handshake in time");
-    metrics().count(Limit::WebSocketConnectTimeout);
-    refuse(503, "Service Unavailable", Handshake::Timeout);
-  } else if (state_ == State::Open) {
-    on_open_deadline(now);
-  } else if (session_.unsent_bytes() != 0) {
-    since_ = now;  // a slow client has yet to read our close frame; one that reads nothing is cut
-  } else {
-    metrics().count(Limit::TimeoutWebSocketClose);
-    session_.cut();
-  }
-}
-
-void WebSocketSession::on_open_deadline(milliseconds now) {
-  const Timeouts& timeouts = session_.host().options.timeouts;
-  if (deadline_after(opened_, timeouts.websocket_age) <= now) {
-    metrics().count(Limit::WebSocketTimeout);
-    close(1000, "Open for too long");
-  } else if (deadline_after(last_message_, timeouts.websocket_idle) <= now) {
-    metrics().count(Limit::TimeoutWebSocketIdle);
-    close(1000, "Idle for too long");
-  } else if (!ping_outstanding_) {
-    protocol_.send_ping({});
-    pinged_ = steady_clock::now();
-    ping_outstanding_ = timeouts.ping_timeout.count() != 0;
-    since_ = now;
-    session_.flush_later();
-  } else if (inbox_is_full() || session_.client_reads_on(now)) {
-    // Its pong is unread, or the ping is behind what it is still reading.
-    ping_outstanding_ = false;
-    since_ = now;
-  } else {
-    metrics().count(Limit::PingTimeout);
-    session_.cut();
-  }
 }
 
 void WebSocketSession::log_access(std::string_view action) const {

@@ -28,6 +28,8 @@ inline constexpr std::size_t kMinHeaderBytes = 2;
 inline constexpr std::size_t kMaxHeaderBytes = 14;
 inline constexpr std::size_t kMaxControlPayloadBytes = 125;
 
+inline constexpr std::uint8_t kRsv1 = 4;  // of reserved_bits: compressed (RFC 7692 6)
+
 struct FrameHeader {
   bool final = false;
   bool masked = false;

@@ -1,6 +1,6 @@
-// The receiving state machine: header, payload, frame, message; and the few frames a server sends.
-// See the header for the contract. Every frame passes start_frame, take its payload, finish_frame,
-// but a plain one that lies whole in the input: receive_whole_frame turns it into an event at once.
+// The receiving state machine: header, payload, frame, message. See the header for the contract.
+// Every frame passes start_frame, take its payload, finish_frame, but a plain one that lies whole
+// in the input: receive_whole_frame turns it into an event at once.
 // Payloads of compressed messages are inflated piece by piece as they come, so that limits and
 // UTF-8 are judged early, and at the same byte however the input is cut.
 #include "server/websocket/websocket_protocol.h"
@@ -12,17 +12,13 @@
 namespace cppasgi::websocket {
 namespace {
 
-constexpr std::size_t kMaxReasonBytes = kMaxControlPayloadBytes - 2;
 constexpr std::size_t kKeptEvents = 64;
-// From here on a write of its own costs less than a copy.
-constexpr std::size_t kLongPayloadBytes = 8 * 1024;
 // Each step of a growing message touches all its pages again, so few steps; pages not written to
 // cost nothing yet.
 constexpr std::size_t kGrowth = 16;
 
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
-constexpr std::uint8_t kRsv1 = 4;  // of FrameHeader::reserved_bits: compressed (RFC 7692 6)
 // What deflate may add to data that doesn't compress: less than an eighth, and a few bytes
 // (zlib.h, deflateBound).
 constexpr unsigned kMaxExpansionShift = 3;
@@ -349,52 +345,6 @@ std::string WebSocketProtocol::take(std::string_view payload) {
   const bool kept = !kept_.empty() && kept_.front().data() == payload.data() &&
                     kept_.front().capacity() / 2 <= payload.size();
   return kept ? std::exchange(kept_.front(), {}) : std::string(payload);
-}
-
-// --- sending ---
-
-void WebSocketProtocol::send(Opcode opcode, std::string_view payload) {
-  if (close_sent_) return;
-  append_frame_header(output_, opcode, payload.size());
-  output_.append(payload);
-}
-
-std::string_view WebSocketProtocol::send_message(Opcode opcode, std::string_view payload) {
-  if (close_sent_) return {};
-  std::uint8_t bits = 0;
-  if (deflate_ != nullptr) {
-    if (const auto compressed = deflate_->compress(payload)) {
-      payload = *compressed;
-      bits = kRsv1;
-    }
-  }
-  append_frame_header(output_, opcode, payload.size(), bits);
-  if (payload.size() >= kLongPayloadBytes) return payload;
-  output_.append(payload);
-  return {};
-}
-
-std::string_view WebSocketProtocol::send_text(std::string_view text) {
-  return send_message(Opcode::Text, text);
-}
-
-std::string_view WebSocketProtocol::send_binary(std::string_view bytes) {
-  return send_message(Opcode::Binary, bytes);
-}
-
-void WebSocketProtocol::send_ping(std::string_view payload) {
-  send(Opcode::Ping, payload.substr(0, kMaxControlPayloadBytes));
-}
-
-void WebSocketProtocol::send_close(std::uint16_t code, std::string_view reason) {
-  std::string payload;
-  if (code != kNoStatusCode) {
-    payload.push_back(static_cast<char>(code >> 8));
-    payload.push_back(static_cast<char>(code & 0xFF));
-    payload.append(truncate_utf8(reason, kMaxReasonBytes));
-  }
-  send(Opcode::Close, payload);
-  close_sent_ = true;
 }
 
 }  // namespace cppasgi::websocket
