@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from cppasgi import _native
 from cppasgi.endpoints import (
@@ -24,6 +24,9 @@ from cppasgi.endpoints import (
     format_address,
     parse_endpoint,
 )
+
+if TYPE_CHECKING:
+    from cppasgi.worker import Worker
 
 logger = logging.getLogger("cppasgi.server")
 
@@ -189,6 +192,15 @@ class InheritedListeners:
 
     def remove_files(self) -> None:
         """Leaves the files of Unix sockets to the supervisor."""
+
+
+def listeners_for(
+    endpoints: Sequence[str], worker: Worker | None, *, announced: bool
+) -> Listeners | InheritedListeners:
+    """Those of a server: a worker's are its supervisor's."""
+    if worker is None:
+        return Listeners(endpoints, announced=announced)
+    return InheritedListeners(worker.sockets)
 
 
 def systemd_descriptor(endpoint: SystemdEndpoint, environ: Mapping[str, str], pid: int) -> int:

@@ -22,8 +22,10 @@ _LEAST_CLOSE_SECONDS = 0.1
 """The same when no time is left."""
 
 
-def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Chooses the kind of event loop.
+def loop_factory(
+    name: LoopName, threads: int | None = None
+) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Chooses the kind of event loop, whose default executor gets so many threads.
 
     ``native`` is `NativeLoop`, ``asyncio`` the standard selector loop whatever the policy says.
     ``auto`` is the native one with the versions of Python that it is tested with; with later ones
@@ -34,6 +36,21 @@ def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
         ImportError: uvloop is demanded and not importable.
         ValueError: no such name.
     """
+    factory = _factory(name)
+    if threads is None:
+        return factory
+
+    def make() -> asyncio.AbstractEventLoop:
+        from concurrent.futures import ThreadPoolExecutor  # which few starts need
+
+        loop = factory()
+        loop.set_default_executor(ThreadPoolExecutor(threads, "asgi"))
+        return loop
+
+    return make
+
+
+def _factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
     if name == "asyncio":
         return asyncio.SelectorEventLoop
     if name == "uvloop":
@@ -86,13 +103,6 @@ def thread_pool_size() -> int | None:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(f"ASGI_THREADS must be a number from 1 on: {text!r}")
     return int(text)
-
-
-def set_thread_pool(loop: asyncio.AbstractEventLoop, size: int) -> None:
-    """Gives ``loop`` a default executor of so many threads."""
-    from concurrent.futures import ThreadPoolExecutor  # which few starts need
-
-    loop.set_default_executor(ThreadPoolExecutor(size, "asgi"))
 
 
 def run_to_its_end(

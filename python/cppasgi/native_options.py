@@ -1,17 +1,32 @@
-"""What the native server is told of a `Server`'s settings, under the names that it has for them."""
+"""Makes the native server of a `Server`: what it is told of the settings, under its own names."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 from typing import TYPE_CHECKING
 
 from cppasgi import _native
+from cppasgi.loop_watch import served
+from cppasgi.loops import makes_plain_tasks
 
 if TYPE_CHECKING:
     from cppasgi.server import Server
 
 logger = logging.getLogger("cppasgi.server")
+
+
+def native_server(server: Server, loop: asyncio.AbstractEventLoop) -> _native.Server:
+    """Makes the native server that serves the application of ``server`` in ``loop``."""
+    application = server.application
+    if server.daphne_strict:
+        from cppasgi.strict import with_daphne_scopes
+
+        application = with_daphne_scopes(application)
+    options = native_options(server)
+    options.plain_tasks = makes_plain_tasks(loop)
+    return _native.Server(application, loop, options, served)
 
 
 def native_options(server: Server) -> _native.ServerOptions:

@@ -13,18 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from cppasgi import _native
 from cppasgi.endpoints import endpoint_descriptions
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
-from cppasgi.listeners import InheritedListeners, ListenAddress, Listeners
-from cppasgi.loop_watch import served
-from cppasgi.loops import (
-    LoopName,
-    close_loop,
-    loop_factory,
-    makes_plain_tasks,
-    run_to_its_end,
-    set_thread_pool,
-    thread_pool_size,
-)
-from cppasgi.native_options import native_options
+from cppasgi.listeners import ListenAddress, listeners_for
+from cppasgi.loops import LoopName, close_loop, loop_factory, run_to_its_end, thread_pool_size
+from cppasgi.native_options import native_server
 from cppasgi.serving import Serving, StopRequest
 from cppasgi.signals import StopSignals
 from cppasgi.systemd import Notifier
@@ -272,16 +263,11 @@ class Server:
         self.ready_callable = ready_callable
         self.metrics = metrics
         check_times(self)
-        self._make_loop = loop_factory(loop)
-        self._thread_pool_size = thread_pool_size()
+        self._make_loop = loop_factory(loop, thread_pool_size())
         self._lifespan = Lifespan(application, "off" if daphne_strict else lifespan)
         self.notifier = notifier
         self._worker = worker
-        self._listeners: Listeners | InheritedListeners = (
-            Listeners(self.endpoints, announced=announced)
-            if worker is None
-            else InheritedListeners(worker.sockets)
-        )
+        self._listeners = listeners_for(self.endpoints, worker, announced=announced)
         self._native: _native.Server | None = None
         self._runs_loop = False
         self._accepting = False
@@ -308,8 +294,6 @@ class Server:
         """
         loop = self._make_loop()
         loop.set_debug(self.verbosity >= 3)
-        if self._thread_pool_size is not None:
-            set_thread_pool(loop, self._thread_pool_size)
         asyncio.set_event_loop(loop)
         self._runs_loop = True
         try:
@@ -340,15 +324,8 @@ class Server:
         self._stop.attach(loop)
         if signal_handlers:
             self._signals.install()
-        application = self.application
-        if self.daphne_strict:
-            from cppasgi.strict import with_daphne_scopes
-
-            application = with_daphne_scopes(application)
         try:
-            options = native_options(self)
-            options.plain_tasks = makes_plain_tasks(loop)
-            native = self._native = _native.Server(application, loop, options, served)
+            native = self._native = native_server(self, loop)
             serving = Serving(
                 self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
             )
