@@ -158,6 +158,8 @@ void define_options(py::module_& module) {
             &WebSocketLimits::max_queued_messages);
   def_value(options, "max_unsent_bytes", &ServerOptions::websocket,
             &WebSocketLimits::max_unsent_bytes);
+  def_value(options, "max_unfinished_bytes", &ServerOptions::websocket,
+            &WebSocketLimits::max_unfinished_bytes);
   options.def_property(
       "drops_slow_readers",
       [](const AsgiServerOptions& self) {
@@ -182,6 +184,7 @@ void define_options(py::module_& module) {
   def_seconds(options, "keep_alive_timeout", &Timeouts::keep_alive);
   def_seconds(options, "websocket_handshake_timeout", &Timeouts::websocket_handshake);
   def_seconds(options, "websocket_close_timeout", &Timeouts::websocket_close);
+  def_seconds(options, "websocket_message_timeout", &Timeouts::websocket_message);
   def_seconds(options, "websocket_age_timeout", &Timeouts::websocket_age);
   def_seconds(options, "websocket_idle_timeout", &Timeouts::websocket_idle);
   def_seconds(options, "ping_interval", &Timeouts::ping_interval);

@@ -72,11 +72,13 @@ constexpr std::array<const char*, static_cast<std::size_t>(Limit::Count)> kLimit
     "websocket_timeout",
     "timeout_websocket_idle",
     "timeout_websocket_close",
+    "timeout_websocket_message",
     "ping_timeout",
     "websocket_max_message_size",
     "websocket_max_frame_size",
     "limit_websocket_queue",
     "limit_websocket_unsent",
+    "limit_websocket_unfinished",
     "websocket_slow_reader",
     "ws_deflate_memory"};
 struct HandshakeName {

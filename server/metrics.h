@@ -81,11 +81,13 @@ enum class Limit : std::uint8_t {
   WebSocketTimeout,
   TimeoutWebSocketIdle,
   TimeoutWebSocketClose,
+  TimeoutWebSocketMessage,
   PingTimeout,
   WebSocketMessageSize,
   WebSocketFrameSize,
   WebSocketQueue,
   WebSocketUnsent,      // send() had to wait
+  WebSocketUnfinished,  // parts of messages took too much: 1013
   WebSocketSlowReader,  // the client was dropped instead, with 1013
   DeflateMemory,        // a WebSocket got shared streams
   Count,

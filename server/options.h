@@ -44,6 +44,9 @@ struct WebSocketLimits {
   std::size_t max_unsent_bytes = 16 * 1024;  // beyond it slow_reader says what happens; one message
                                              // of any size may come on top
   SlowReader slow_reader = SlowReader::Wait;
+  std::size_t max_unfinished_bytes =
+      64 * 1024 * 1024;  // memory of the messages, of all connections, of which parts have come:
+                         // the next to grow is closed (1013), unless it is the only one. 0 = none
 };
 
 // permessage-deflate (RFC 7692) for WebSockets whose client offers it. The reasons and measurements
@@ -78,8 +81,10 @@ struct Timeouts {
       5'000};  // peer's answer to our close frame, then the connection is dropped
   std::chrono::milliseconds websocket_age{86'400'000};  // of an open one: close 1000; as Daphne
   std::chrono::milliseconds websocket_idle{0};          // without a message either way: close 1000
-  std::chrono::milliseconds ping_interval{20'000};      // quiet time before a ping; as Daphne
-  std::chrono::milliseconds ping_timeout{30'000};       // without any answer to it; as Daphne
+  std::chrono::milliseconds websocket_message{
+      60'000};  // for each 16 KiB of a message that comes in parts, or its rest: close 1008
+  std::chrono::milliseconds ping_interval{20'000};  // quiet time before a ping; as Daphne
+  std::chrono::milliseconds ping_timeout{30'000};   // without any answer to it; as Daphne
 };
 
 // Bytes that may wait in memory for a slow reader on either side.

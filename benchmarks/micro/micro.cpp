@@ -58,7 +58,8 @@ TEST_CASE("HTTP/1.1") {
 
 TEST_CASE("WebSocket") {
   const WebSocketLimits limits;
-  websocket::WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  websocket::WebSocketProtocol protocol(limits, memory);
   std::string input;
   for (const std::size_t size : {std::size_t{64}, std::size_t{16} << 10, std::size_t{1} << 20}) {
     const std::string text(size, 'a'), frame = test::text_frame(text);

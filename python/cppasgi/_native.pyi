@@ -102,6 +102,8 @@ class ServerOptions:
     max_frame_bytes: int
     max_queued_messages: int
     max_unsent_bytes: int
+    max_unfinished_bytes: int
+    """Of the messages of all WebSockets that have come in part; 0 is no limit."""
     drops_slow_readers: bool
     """Whether a WebSocket client for which more waits is closed, instead of waiting for it."""
     deflate_mode: Literal["off", "shared", "dedicated"]
@@ -120,6 +122,7 @@ class ServerOptions:
     vain."""
     websocket_handshake_timeout: float
     websocket_close_timeout: float
+    websocket_message_timeout: float
     websocket_age_timeout: float
     websocket_idle_timeout: float
     ping_interval: float

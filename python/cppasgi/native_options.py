@@ -56,11 +56,13 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.max_frame_bytes = server.websocket_max_frame_size
     options.max_queued_messages = server.limit_websocket_queue
     options.max_unsent_bytes = server.limit_websocket_unsent
+    options.max_unfinished_bytes = server.limit_websocket_unfinished
     options.drops_slow_readers = server.websocket_slow_reader == "drop"
     options.websocket_age_timeout = max(server.websocket_timeout, 0)
     options.websocket_idle_timeout = server.timeout_websocket_idle
     options.after_disconnect_timeout = server.timeout_after_disconnect
     options.websocket_close_timeout = server.timeout_websocket_close
+    options.websocket_message_timeout = server.timeout_websocket_message
     options.proxy_address_header = (server.proxy_forwarded_address_header or "").lower()
     options.proxy_port_header = (server.proxy_forwarded_port_header or "").lower()
     options.proxy_scheme_header = (server.proxy_forwarded_proto_header or "").lower()

@@ -78,8 +78,10 @@ class Server:
         websocket_max_frame_size: int = 1_048_576,
         timeout_websocket_idle: float = 0,
         timeout_websocket_close: float = 5,
+        timeout_websocket_message: float = 60,
         limit_websocket_queue: int = 1024,
         limit_websocket_unsent: int = 16384,
+        limit_websocket_unfinished: int = 64 * 1024 * 1024,
         websocket_slow_reader: SlowReader = "wait",
         ping_interval: float = 20,
         ping_timeout: float = 30,
@@ -151,9 +153,14 @@ class Server:
             websocket_max_frame_size: the same for one frame.
             timeout_websocket_idle: seconds without a message either way, then close 1000.
             timeout_websocket_close: seconds a client has to answer our close frame.
+            timeout_websocket_message: seconds for each 16 KiB of a message that comes in parts, or
+                for its rest, then close 1008.
             limit_websocket_queue: messages the application hasn't received yet; then no more are
                 read.
             limit_websocket_unsent: bytes that may wait for a client, beside one message.
+            limit_websocket_unfinished: bytes of memory for all messages of which parts have come;
+                beyond it the next one to grow is closed with 1013, unless it is the only one. 0 is
+                no limit.
             websocket_slow_reader: what happens beyond: ``wait``, ``send()`` waits for the client;
                 ``drop``, the next message closes it with 1013.
             ping_interval: quiet seconds before a WebSocket is pinged; 0 sends no pings.
@@ -236,8 +243,10 @@ class Server:
         self.websocket_timeout = websocket_timeout
         self.timeout_websocket_idle = timeout_websocket_idle
         self.timeout_websocket_close = timeout_websocket_close
+        self.timeout_websocket_message = timeout_websocket_message
         self.limit_websocket_queue = limit_websocket_queue
         self.limit_websocket_unsent = limit_websocket_unsent
+        self.limit_websocket_unfinished = limit_websocket_unfinished
         self.websocket_slow_reader = websocket_slow_reader
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout

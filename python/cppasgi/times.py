@@ -47,6 +47,7 @@ _TIMES = {
     "websocket_timeout": seconds,
     "timeout_websocket_idle": time_limit,
     "timeout_websocket_close": time_limit,
+    "timeout_websocket_message": time_limit,
     "ping_interval": seconds,
     "ping_timeout": seconds,
     "graceful_timeout": time_limit,

@@ -37,10 +37,12 @@ def _add_websocket(parser: ArgumentParser, serve: Serve) -> None:
     time("--websocket_timeout", 86400, "age of a WebSocket: close 1000; -1 is no limit")
     limit("--timeout-websocket-idle", 0, "time without a message either way: close 1000")
     limit("--timeout-websocket-close", 5, "time for the client's answer to a close frame")
+    limit("--timeout-websocket-message", 60, "time for each 16 KiB of a message in parts: 1008")
     size("--websocket-max-message-size", 0, 1 << 20, "longest message of a client: close 1009")
     size("--websocket-max-frame-size", 0, 1 << 20, "longest frame of a client: close 1009")
     size("--limit-websocket-queue", 1, 1024, "messages not yet received: then no more are read")
     size("--limit-websocket-unsent", 1, 16384, "bytes that may wait for a client to read on")
+    size("--limit-websocket-unfinished", 0, 1 << 26, "bytes of all messages in parts: close 1013")
     serve(
         group,
         "--websocket-slow-reader",

@@ -64,6 +64,7 @@ class Session final : private net::StreamObserver {
   http1::Http1Protocol& http() { return http_; }
   // Of the current request: with proxy headers each may name another client.
   const ConnectionInfo& connection() const { return forwarded_ ? *forwarded_ : connection_; }
+  bool reads() const { return reading_; }
   std::size_t unsent_bytes() const;
   bool writable();  // false: on_writable follows
   void flush_later();

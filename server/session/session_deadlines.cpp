@@ -118,6 +118,7 @@ bool Session::client_owes_content() const {
 }
 
 void Session::expect_content() {
+  if (websocket_ != nullptr) websocket_->expect_message();
   if (phase_ != Phase::Exchange || request_complete_) return;
   since_ = host_.now();
   expect_deadline(phase_deadline());

@@ -16,6 +16,7 @@
 #include "server/session/log_limiter.h"
 #include "server/session/trusted_proxies.h"
 #include "server/websocket/message_deflate.h"
+#include "server/websocket/message_memory.h"
 
 namespace cppasgi::session {
 
@@ -36,6 +37,7 @@ class SessionHost {
         trusted_proxies(options_in.proxy.trusted),
         access_log(access_log_fd, options_in.access_log_format),
         deflate(options_in.deflate),
+        message_memory(options_in.websocket.max_unfinished_bytes),
         metrics(options_in.metrics_fd, options_in.metrics_slot),
         times_requests(options_in.metrics_fd >= 0 || access_log.wants_details()) {}
 
@@ -45,6 +47,7 @@ class SessionHost {
   AccessLog access_log;
   LogLimiter log_limiter;
   websocket::DeflatePool deflate;
+  websocket::MessageMemory message_memory;
   MetricsBlock metrics;
   const bool times_requests;  // somebody wants to know how long they take
   SlotTable<HttpResponder> exchanges;

@@ -23,7 +23,7 @@ std::size_t cost(const WebSocketMessage& message) {
 
 WebSocketSession::WebSocketSession(Session& session, const websocket::OpeningHandshake& handshake)
     : session_(session),
-      protocol_(session.host().options.websocket),
+      protocol_(session.host().options.websocket, session.host().message_memory),
       key_(handshake.key),
       path_(http::split_target(session.http().request().target()).raw_path),
       subprotocols_(handshake.subprotocols.begin(), handshake.subprotocols.end()),
@@ -57,6 +57,7 @@ void WebSocketSession::receive(std::span<char> bytes) {
     std::visit([this](const auto& alternative) { handle(alternative); }, event);
     if (state_ == State::Over) return;
   }
+  if (protocol_.unfinished_message() != watched_message_) watch_message();
 }
 
 void WebSocketSession::handle(const websocket::TextReceived& event) {
@@ -86,6 +87,8 @@ void WebSocketSession::handle(const websocket::ProtocolFailed& event) {
   if (event.close_code == websocket::kMessageTooBigCode) {
     metrics().count(event.detail == websocket::kFrameTooBig ? Limit::WebSocketFrameSize
                                                             : Limit::WebSocketMessageSize);
+  } else if (event.close_code == websocket::kTryAgainLaterCode) {
+    metrics().count(Limit::WebSocketUnfinished);
   }
   if (close_code_ == 0) close_code_ = event.close_code;
   failure_ = event;

@@ -38,6 +38,7 @@ class WebSocketSession final : public WebSocketResponder {
   bool inbox_is_full() const;
   // Its close frame is in: it sends nothing more (RFC 6455 5.5.1).
   bool peer_has_closed() const { return protocol_.close_received(); }
+  void expect_message();  // the peer is read again, and so may send the rest of its message
   std::chrono::milliseconds next_deadline() const;  // max(): none
   void on_deadline(std::chrono::milliseconds now);
   OutputBuffer& bytes_to_send() { return protocol_.bytes_to_send(); }
@@ -77,6 +78,9 @@ class WebSocketSession final : public WebSocketResponder {
   void deliver(WebSocketMessage::Kind kind, std::string_view payload);
   bool may_send();
   void note_message();
+  void watch_message();
+  std::chrono::milliseconds message_deadline() const;
+  void on_message_deadline(std::chrono::milliseconds now);
   void on_open_deadline(std::chrono::milliseconds now);
   Metrics& metrics() const;
   void note_send();
@@ -106,6 +110,9 @@ class WebSocketSession final : public WebSocketResponder {
   std::chrono::steady_clock::time_point pinged_;  // when our latest unanswered ping was; 0: none
   std::chrono::milliseconds opened_{0};           // when it was accepted
   std::chrono::milliseconds last_message_{0};     // of either side; accepting counts
+  std::chrono::milliseconds message_since_{0};  // since when watched_message_ has had as many bytes
+  std::uint64_t message_bytes_ = 0;             // as these
+  std::uint32_t watched_message_ = 0;           // as WebSocketProtocol::unfinished_message()
 };
 
 }  // namespace cppasgi::session

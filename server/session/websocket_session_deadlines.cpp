@@ -9,6 +9,14 @@ namespace cppasgi::session {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+namespace {
+
+// A message that comes in parts brings so much in each of its times, or its end: or else a byte now
+// and then would keep it, and its memory, for ever.
+constexpr std::uint64_t kLeastMessageBytes = 16 * 1024;
+
+}  // namespace
+
 milliseconds WebSocketSession::next_deadline() const {
   const Timeouts& timeouts = session_.host().options.timeouts;
   switch (state_) {
@@ -18,7 +26,7 @@ milliseconds WebSocketSession::next_deadline() const {
       return std::min({deadline_after(since_, ping_outstanding_ ? timeouts.ping_timeout
                                                                 : timeouts.ping_interval),
                        deadline_after(opened_, timeouts.websocket_age),
-                       deadline_after(last_message_, timeouts.websocket_idle)});
+                       deadline_after(last_message_, timeouts.websocket_idle), message_deadline()});
     case State::Closing:
       return deadline_after(since_, timeouts.websocket_close);
     case State::Denying:
@@ -32,6 +40,40 @@ milliseconds WebSocketSession::next_deadline() const {
 void WebSocketSession::note_message() {
   const SessionHost& host = session_.host();
   if (host.options.timeouts.websocket_idle.count() != 0) last_message_ = host.now();
+}
+
+// Another message is unfinished than before, or none any more.
+void WebSocketSession::watch_message() {
+  watched_message_ = protocol_.unfinished_message();
+  if (watched_message_ == 0) return;
+  message_since_ = session_.host().now();
+  message_bytes_ = 0;
+  session_.expect_deadline(message_deadline());
+}
+
+void WebSocketSession::expect_message() {
+  if (watched_message_ == 0) return;
+  message_since_ = session_.host().now();
+  session_.expect_deadline(message_deadline());
+}
+
+milliseconds WebSocketSession::message_deadline() const {
+  if (watched_message_ == 0) return milliseconds::max();
+  return deadline_after(message_since_, session_.host().options.timeouts.websocket_message);
+}
+
+// Who isn't read, since the application takes nothing, has time.
+void WebSocketSession::on_message_deadline(milliseconds now) {
+  const std::uint64_t bytes = protocol_.unfinished_bytes();
+  if (session_.reads() && bytes - message_bytes_ < kLeastMessageBytes) {
+    metrics().count(Limit::TimeoutWebSocketMessage);
+    protocol_.give_up();
+    watched_message_ = 0;
+    handle(websocket::ProtocolFailed{websocket::kPolicyViolationCode, "message took too long"});
+  } else {
+    message_since_ = now;
+    message_bytes_ = bytes;
+  }
 }
 
 void WebSocketSession::on_deadline(milliseconds now) {
@@ -57,6 +99,8 @@ void WebSocketSession::on_open_deadline(milliseconds now) {
   } else if (deadline_after(last_message_, timeouts.websocket_idle) <= now) {
     metrics().count(Limit::TimeoutWebSocketIdle);
     close(1000, "Idle for too long");
+  } else if (message_deadline() <= now) {
+    on_message_deadline(now);
   } else if (!ping_outstanding_) {
     protocol_.send_ping({});
     pinged_ = steady_clock::now();

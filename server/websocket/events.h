@@ -36,9 +36,11 @@ struct CloseReceived {
   friend bool operator==(const CloseReceived&, const CloseReceived&) = default;
 };
 
-// The peer broke the protocol (1002), sent bad UTF-8 (1007) or too much (1009). Nothing more is
-// received: answer with send_close(close_code, detail), then close the connection.
+// The peer broke the protocol (1002), sent bad UTF-8 (1007), too much (1009), or more of a message
+// than the unfinished ones of all connections may take (1013). Nothing more is received: answer
+// with send_close(close_code, detail), then close the connection.
 inline constexpr std::string_view kFrameTooBig = "frame too big";  // a detail of 1009
+inline constexpr std::string_view kTooMuchUnfinished = "too many unfinished messages";  // of 1013
 struct ProtocolFailed {
   std::uint16_t close_code = 1002;
   std::string_view detail;  // static text

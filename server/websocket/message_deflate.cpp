@@ -100,7 +100,7 @@ std::optional<std::string_view> MessageDeflate::compress(std::string_view messag
 MessageDeflate::Inflated MessageDeflate::inflate(std::string_view& input) {
   if (inflater_ == nullptr) {
     inflater_ =
-        answer_.client_no_context_takeover
+        borrows()
             ? pool_.borrow_inflater()
             : std::make_unique<Inflater>(answer_.client_max_window_bits.value_or(kMaxWindowBits));
   }
@@ -111,8 +111,16 @@ MessageDeflate::Inflated MessageDeflate::inflate(std::string_view& input) {
 
 bool MessageDeflate::finish_message() {
   const bool whole = inflater_->at_block_end();
-  if (answer_.client_no_context_takeover) pool_.return_inflater(std::move(inflater_));
+  drop_message();
   return whole;
+}
+
+void MessageDeflate::drop_message() {
+  if (borrows() && inflater_ != nullptr) pool_.return_inflater(std::move(inflater_));
+}
+
+std::size_t MessageDeflate::borrowed_bytes() const {
+  return borrows() && inflater_ != nullptr ? Inflater::memory_bytes(kMaxWindowBits) : 0;
 }
 
 }  // namespace cppasgi::websocket

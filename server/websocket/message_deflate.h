@@ -81,8 +81,14 @@ class MessageDeflate {
   // The message is over, and kFlushTail was inflated after its last piece. False: its data breaks
   // off.
   bool finish_message();
+  // No more of the message will come.
+  void drop_message();
+  // What the message being received takes beyond the reserved bytes.
+  std::size_t borrowed_bytes() const;
 
  private:
+  bool borrows() const { return answer_.client_no_context_takeover; }
+
   DeflatePool& pool_;
   const DeflateParameters answer_;
   const std::size_t reserved_bytes_;

@@ -40,7 +40,8 @@ void reserve_for(std::string& payload, std::size_t more, std::uint64_t max_size)
 
 }  // namespace
 
-WebSocketProtocol::WebSocketProtocol(const WebSocketLimits& limits) : limits_(limits) {}
+WebSocketProtocol::WebSocketProtocol(const WebSocketLimits& limits, MessageMemory& memory)
+    : limits_(limits), memory_(memory) {}
 
 WebSocketProtocol::~WebSocketProtocol() = default;
 
@@ -67,6 +68,17 @@ void WebSocketProtocol::receive_data(std::span<char> input) {
   }
   if (reader_ != nullptr && (over() || (!in_payload_ && message_opcode_ == Opcode::Continuation)))
     reader_.reset();
+  if (message_opcode_ != Opcode::Continuation || !memory_.empty()) count_memory();
+}
+
+// Once for each input: what a message takes that ends with it is nobody's concern.
+void WebSocketProtocol::count_memory() {
+  std::size_t bytes = 0;
+  if (message_opcode_ != Opcode::Continuation) {
+    bytes = message_.capacity();
+    if (compressed_) bytes += deflate_->borrowed_bytes();
+  }
+  if (!memory_.resize(bytes)) fail(kTryAgainLaterCode, kTooMuchUnfinished);
 }
 
 // A frame that is a whole message and breaks no rule: nothing about it needs wslay.
@@ -168,6 +180,8 @@ void WebSocketProtocol::start_frame() {
   if (!frame_.is_control() && frame_.opcode != Opcode::Continuation) {
     message_opcode_ = frame_.opcode;
     compressed_ = frame_.reserved_bits != 0;
+    message_received_ = 0;
+    ++message_number_;
   }
   payload_left_ = frame_.payload_bytes;
   in_payload_ = true;
@@ -207,13 +221,16 @@ bool WebSocketProtocol::check_sequence() {
 std::size_t WebSocketProtocol::receive_payload(std::span<char> input) {
   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), payload_left_));
   const std::span<char> piece = input.first(size);
+  if (!frame_.is_control()) message_received_ += size;
   if (compressed_ && !frame_.is_control()) {
     receive_compressed(piece);
     return size;
   }
   std::string& payload = frame_.is_control() ? control_ : message_;
   // Only the last fragment tells the size of the message.
-  reserve_for(payload, size, frame_.final ? payload.size() + payload_left_ : kUnlimited);
+  reserve_for(
+      payload, size,
+      frame_.final ? payload.size() + payload_left_ : unlimited_if_zero(limits_.max_message_bytes));
   if (plain_) {
     apply_mask(piece, frame_.mask_key, frame_.payload_bytes - payload_left_);
     payload.append(piece.data(), size);
@@ -325,14 +342,25 @@ void WebSocketProtocol::finish_close() {
   }
   send_close(code, {});
   close_received_ = true;
-  std::string().swap(message_);  // an assignment would keep its block
+  drop_message();
   events_.emplace_back(CloseReceived{code, reason});
 }
 
-void WebSocketProtocol::fail(std::uint16_t close_code, std::string_view detail) {
+void WebSocketProtocol::give_up() {
   failed_ = true;
-  std::string().swap(message_);  // an assignment would keep its block
+  drop_message();
+}
+
+void WebSocketProtocol::fail(std::uint16_t close_code, std::string_view detail) {
+  give_up();
   events_.emplace_back(ProtocolFailed{close_code, detail});
+}
+
+void WebSocketProtocol::drop_message() {
+  message_opcode_ = Opcode::Continuation;
+  std::string().swap(message_);  // an assignment would keep its block
+  if (deflate_ != nullptr) deflate_->drop_message();
+  memory_.resize(0);
 }
 
 // Moves the bytes to where they stay until the next receive_data.

@@ -21,14 +21,15 @@
 #include "server/websocket/frame.h"
 #include "server/websocket/frame_reader.h"
 #include "server/websocket/message_deflate.h"
+#include "server/websocket/message_memory.h"
 #include "server/websocket/utf8.h"
 
 namespace cppasgi::websocket {
 
 class WebSocketProtocol {
  public:
-  // `limits` must outlive the object.
-  explicit WebSocketProtocol(const WebSocketLimits& limits);
+  // `limits` and `memory` must outlive the object.
+  WebSocketProtocol(const WebSocketLimits& limits, MessageMemory& memory);
   ~WebSocketProtocol();
   WebSocketProtocol(const WebSocketProtocol&) = delete;
   WebSocketProtocol& operator=(const WebSocketProtocol&) = delete;
@@ -43,6 +44,15 @@ class WebSocketProtocol {
   void receive_data(std::span<char> input);
   // Those of the last receive_data call.
   const std::vector<Event>& events() const { return events_; }
+
+  // The message of which a part has come, among all that came in parts; 0: none.
+  std::uint32_t unfinished_message() const {
+    return message_opcode_ == Opcode::Continuation ? 0 : message_number_;
+  }
+  // The payload bytes of it so far, as they came.
+  std::uint64_t unfinished_bytes() const { return message_received_; }
+  // Nobody waits for the rest of it: further bytes are ignored.
+  void give_up();
 
   // The payload of a message's event as a string: without a copy for the last that came in pieces.
   std::string take(std::string_view payload);
@@ -81,6 +91,8 @@ class WebSocketProtocol {
   bool finish_inflating();
   void finish_close();
   bool check_sequence();
+  void count_memory();
+  void drop_message();
   std::string_view send_message(Opcode opcode, std::string_view payload);
   void send(Opcode opcode, std::string_view payload);
   void fail(std::uint16_t close_code, std::string_view detail);
@@ -97,6 +109,9 @@ class WebSocketProtocol {
   std::uint64_t payload_left_ = 0;                // of it
   std::string control_;                           // the payload of a control frame so far
   std::string message_;                           // the payload of a data message so far
+  MessageMemory::Part memory_;                    // what message_ and its inflater take
+  std::uint64_t message_received_ = 0;            // of its payload, if it comes in parts
+  std::uint32_t message_number_ = 0;              // of those that came in parts
   Utf8Validator text_;                            // over message_
   Opcode message_opcode_ = Opcode::Continuation;  // Continuation: no message is open
   std::array<char, kMaxHeaderBytes> header_{};    // of a frame so far

@@ -90,7 +90,8 @@ void check_messages(std::string_view script, const WebSocketDeflate& options,
                     const DeflateParameters& answer) {
   DeflatePool pool(options);
   const WebSocketLimits limits{0, 0};
-  WebSocketProtocol sender(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol sender(limits, memory);
   sender.enable_deflate(std::make_unique<MessageDeflate>(pool, answer, 0));
   const DeflateParameters mirrored{.server_no_context_takeover = answer.client_no_context_takeover,
                                    .client_no_context_takeover = answer.server_no_context_takeover,

@@ -76,10 +76,14 @@ class Monitored:
                 found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
         return found
 
-    def metric(self, name: str, expected: float, timeout: float = 5) -> None:
-        """Waits until the sample has this value."""
+    def metric(
+        self, name: str, expected: float, timeout: float = 5, *, at_least: bool = False
+    ) -> None:
+        """Waits until the sample has this value, or at least."""
         end = time.monotonic() + timeout
         while (value := self.metrics().get(name)) != expected:
+            if at_least and value is not None and value > expected:
+                break
             assert time.monotonic() < end, f"{name} is {value}, not {expected}"
             time.sleep(0.02)
 
@@ -160,6 +164,18 @@ def test_limits_are_counted_by_the_name_of_their_flag(start: Start) -> None:
         two.get("/root")
         assert three.response().status == 503
     monitored.metric('cppasgi_limits_total{limit="limit_concurrency"}', 1)
+    monitored = start(limit_websocket_unfinished=1_000_000, timeout_websocket_message=0.5)
+    with (
+        monitored.connect().upgraded("/echo/any") as first,
+        monitored.connect().upgraded("/echo/any") as second,
+    ):
+        first.send_frame(BINARY, bytes(900_000), fin=False)
+        monitored.metric("cppasgi_received_bytes_total", 900_000, at_least=True)
+        second.send_frame(BINARY, bytes(900_000), fin=False)
+        assert second.read_close() == 1013
+        assert first.read_close() == 1008
+    monitored.metric('cppasgi_limits_total{limit="limit_websocket_unfinished"}', 1)
+    monitored.metric('cppasgi_limits_total{limit="timeout_websocket_message"}', 1)
 
 
 def test_calls_that_have_to_be_cancelled_are_counted(start: Start) -> None:

@@ -26,6 +26,7 @@ NATIVE = {
     "websocket_timeout": "websocket_age_timeout",
     "timeout_websocket_idle": "websocket_idle_timeout",
     "timeout_websocket_close": "websocket_close_timeout",
+    "timeout_websocket_message": "websocket_message_timeout",
     "ping_interval": "ping_interval",
     "ping_timeout": "ping_timeout",
 }

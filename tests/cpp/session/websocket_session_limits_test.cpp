@@ -46,7 +46,8 @@ std::string closed_with(unsigned code, std::string_view reason) {
 ServerOptions endless() {
   constexpr auto kMost = std::chrono::milliseconds::max();
   ServerOptions options;
-  options.timeouts = {kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost, kMost};
+  options.timeouts = {kMost, kMost, kMost, kMost, kMost, kMost,
+                      kMost, kMost, kMost, kMost, kMost, kMost};
   return options;
 }
 

@@ -60,7 +60,8 @@ inline void feed_websocket(websocket::WebSocketProtocol& protocol, std::string_v
 inline Transcript run_websocket(const WebSocketLimits& limits, const Pieces& pieces,
                                 const std::optional<websocket::DeflateParameters>& answer = {}) {
   websocket::DeflatePool pool({});
-  websocket::WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  websocket::WebSocketProtocol protocol(limits, memory);
   if (answer) {
     protocol.enable_deflate(std::make_unique<websocket::MessageDeflate>(pool, *answer, 0));
   }

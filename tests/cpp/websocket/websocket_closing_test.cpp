@@ -18,7 +18,8 @@ TEST_CASE("WebSocketProtocol: frames of each length form go out unmasked (RFC 64
           "[websocket][send]") {
   const WebSocketLimits limits;
   for (const std::size_t size : {0U, 1U, 125U, 126U, 8191U, 8192U, 65535U, 65536U, 100000U}) {
-    WebSocketProtocol protocol(limits);
+    websocket::MessageMemory memory(0);
+    WebSocketProtocol protocol(limits, memory);
     const std::string payload(size, 'x');
     // A long payload is left to the caller.
     std::string_view rest = protocol.send_text(payload);
@@ -32,7 +33,8 @@ TEST_CASE("WebSocketProtocol: frames of each length form go out unmasked (RFC 64
 TEST_CASE("WebSocketProtocol: pings go out in order with messages (RFC 6455 5.5.2)",
           "[websocket][send]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   protocol.send_text("a");
   protocol.send_ping("");
   protocol.send_ping("token");
@@ -44,7 +46,8 @@ TEST_CASE("WebSocketProtocol: pings go out in order with messages (RFC 6455 5.5.
 TEST_CASE("WebSocketProtocol: nothing follows our close frame (RFC 6455 5.5.1)",
           "[websocket][close]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   protocol.send_close(1001, "going");
   CHECK(protocol.close_sent());
   CHECK_FALSE(protocol.close_received());
@@ -60,7 +63,8 @@ TEST_CASE("WebSocketProtocol: the peer's answer ends a closing handshake of ours
           "[websocket][close]") {
   const WebSocketLimits limits;
   for_every_split(text_frame("crossed") + close_frame(1001, "ok"), [&](const Pieces& pieces) {
-    WebSocketProtocol protocol(limits);
+    websocket::MessageMemory memory(0);
+    WebSocketProtocol protocol(limits, memory);
     protocol.send_close(1001, "");
     protocol.bytes_to_send().take();
     Transcript transcript;
@@ -74,7 +78,8 @@ TEST_CASE("WebSocketProtocol: the peer's answer ends a closing handshake of ours
 TEST_CASE("WebSocketProtocol: a failure after our close frame sends no second one (RFC 6455 5.5.1)",
           "[websocket][close]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   protocol.send_close(1000, "");
   protocol.bytes_to_send().take();
   Transcript transcript;
@@ -87,7 +92,8 @@ TEST_CASE("WebSocketProtocol: a failure after our close frame sends no second on
 TEST_CASE("WebSocketProtocol: code 1005 sends an empty close frame (RFC 6455 7.4.1)",
           "[websocket][close]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   protocol.send_close(1005, "never sent");
   CHECK(protocol.bytes_to_send().take() == server_frame(8, ""));
 }
@@ -98,7 +104,8 @@ TEST_CASE(
   const WebSocketLimits limits;
   const std::string euro = "\xe2\x82\xac";
   for (const std::size_t before : {120U, 121U, 122U, 123U}) {
-    WebSocketProtocol protocol(limits);
+    websocket::MessageMemory memory(0);
+    WebSocketProtocol protocol(limits, memory);
     const std::string start(before, 'x');
     protocol.send_close(1000, start + euro + "tail");
     const std::string kept = before == 120 ? start + euro : start;
@@ -138,7 +145,8 @@ TEST_CASE("WebSocketProtocol: the frame limit and the message limit are separate
 TEST_CASE("WebSocketProtocol: a plain message is an event inside the input",
           "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   std::string input = text_frame("first") + binary_frame("second");
   protocol.receive_data(input);
   REQUIRE(protocol.events().size() == 2);
@@ -150,7 +158,8 @@ TEST_CASE("WebSocketProtocol: a plain message is an event inside the input",
 TEST_CASE("WebSocketProtocol: all events of one call stay valid until the next",
           "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   std::string input;
   for (const char letter : {'a', 'b', 'c', 'd'}) {
     const std::string payload(1, letter);

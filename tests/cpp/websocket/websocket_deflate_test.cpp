@@ -168,7 +168,8 @@ TEST_CASE("WebSocketProtocol: messages are sent compressed, with RSV1; control f
           "[websocket][deflate]") {
   const WebSocketLimits limits;
   websocket::DeflatePool pool({});
-  websocket::WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  websocket::WebSocketProtocol protocol(limits, memory);
   protocol.enable_deflate(pool.accept({}));
   const std::string text(300, 'x');
   const std::string payload = deflated(text, 1);

@@ -55,7 +55,8 @@ void operator delete(void* block, std::size_t) noexcept { operator delete(block)
 TEST_CASE("WebSocketProtocol: echoing plain messages allocates nothing once warm",
           "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   const std::string frame = text_frame("a message of thirty-two bytes ..");
   std::string input;
   const auto echo = [&] {
@@ -77,7 +78,8 @@ TEST_CASE("WebSocketProtocol: an announced length allocates nothing by itself (R
   const std::uint64_t announced =
       GENERATE(std::uint64_t{1} << 20, std::uint64_t{1} << 40, (std::uint64_t{1} << 63) - 1);
   const bool final = GENERATE(true, false);
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   std::string input =
       encode({.opcode = 2, .final = final, .announced_bytes = announced}) + std::string(100, 'x');
   const Counted found = count_in([&] { protocol.receive_data(input); });
@@ -88,7 +90,8 @@ TEST_CASE("WebSocketProtocol: an announced length allocates nothing by itself (R
 TEST_CASE("WebSocketProtocol: 1 MiB in pieces of 64 KiB costs a few times its size (RFC 6455 10.4)",
           "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   const std::size_t size = 1024 * 1024;
   const std::string frame = binary_frame(std::string(size, 'x'));
   const Counted found = count_in([&] {
@@ -108,7 +111,8 @@ TEST_CASE(
     "5.4)",
     "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   const std::string fragment =
       encode({.opcode = 0, .payload = "twenty bytes, twenty", .final = false});
   std::string input = encode({.opcode = 2, .payload = "", .final = false});
@@ -123,7 +127,8 @@ TEST_CASE(
 TEST_CASE("WebSocketProtocol: a quiet connection keeps nothing of what it handled",
           "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   std::string warm_up = text_frame("a") + text_frame("b");
   protocol.receive_data(warm_up);
   const std::string fragmented =
@@ -148,7 +153,8 @@ TEST_CASE("WebSocketProtocol: a quiet connection keeps nothing of what it handle
 TEST_CASE("WebSocketProtocol: thousands of events of one call aren't kept for the next",
           "[websocket][memory]") {
   const WebSocketLimits limits;
-  WebSocketProtocol protocol(limits);
+  websocket::MessageMemory memory(0);
+  WebSocketProtocol protocol(limits, memory);
   std::string input;
   for (int i = 0; i < 10000; ++i) input += ping_frame("");
   protocol.receive_data(input);
