@@ -83,8 +83,9 @@ def _is_patched() -> bool:
 def makes_plain_tasks(loop: asyncio.AbstractEventLoop) -> bool:
     """Tells whether ``loop.create_task`` is asyncio's or uvloop's own: nobody has replaced it."""
     makers = [asyncio.BaseEventLoop.create_task]
-    if uvloop := sys.modules.get("uvloop"):
-        makers.append(uvloop.Loop.create_task)
+    # Another thread may be importing it right now: then it has no loops yet, and this one is none.
+    if uvloop_loop := getattr(sys.modules.get("uvloop"), "Loop", None):
+        makers.append(uvloop_loop.create_task)
     return type(loop).create_task in makers and "create_task" not in getattr(loop, "__dict__", ())
 
 

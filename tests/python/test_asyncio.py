@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -135,6 +137,16 @@ def test_two_servers_in_one_loop(run: Any) -> None:
                 await client.close()
 
     run(main())
+
+
+def test_a_server_starts_while_another_thread_imports_uvloop(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        await answer(send, "started")
+
+    monkeypatch.setitem(sys.modules, "uvloop", ModuleType("uvloop"))  # nothing in it yet
+    assert run(get(app)) == "started"
 
 
 def test_addresses(run: Any, tmp_path: Path) -> None:
