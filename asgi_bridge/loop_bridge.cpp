@@ -138,7 +138,10 @@ void LoopBridge::soon() {
   }
   soon_asked_ = true;
   const ExceptionAside aside;  // of a batch that ends with one
-  if (!call_loop(interned().call_soon, soon_.get())) PyErr_WriteUnraisable(soon_.get());
+  // A thread may call send() too, which loops don't notice while they wait.
+  PyObject* method = PyThread_get_thread_ident() == thread_ ? interned().call_soon
+                                                            : interned().call_soon_threadsafe;
+  if (!call_loop(method, soon_.get())) PyErr_WriteUnraisable(soon_.get());
 }
 
 bool LoopBridge::run_soon() {
@@ -148,6 +151,7 @@ bool LoopBridge::run_soon() {
 }
 
 bool LoopBridge::tick() {
+  thread_ = PyThread_get_thread_ident();
   ticking_ = true;
   bool succeeded = true;
   // What a round brings is answered before the next: a connection whose request came with it, and

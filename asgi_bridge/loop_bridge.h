@@ -86,6 +86,7 @@ class LoopBridge {
   PythonRef context_;
   PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer
   std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();  // max(): none is armed
+  unsigned long thread_ = 0;  // in which the loop has called us last
   bool soon_asked_ = false;
   bool soon_wanted_ = false;  // while it is quiet
   int quiet_ = 0;

@@ -11,6 +11,7 @@ import contextvars
 import gc
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 from test_asyncio import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
-from wire import TEXT, frame, handshake
+from wire import TEXT, Wire, frame, handshake
 
 cppasgi = pytest.importorskip("cppasgi", reason="cppasgi is not installed in this environment")
 
@@ -503,6 +504,59 @@ def test_bytes_that_shrink_while_they_wait(run: Any) -> None:  # noqa: F811
             return data
 
     assert bytes(run(main())).count(b"x") >= 300_000
+
+
+# --- threads ---
+
+
+@pytest.mark.parametrize("how", ["awaited in the loop", "never awaited", "awaited in the thread"])
+def test_what_another_thread_sends_leaves_at_once(run: Any, how: str) -> None:  # noqa: F811
+    """send() does what it does when it is called, wherever that is, though the loop waits."""
+    late: list[bytes] = []
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def await_it(awaitable: Any) -> None:
+            await awaitable
+
+        def send_here(message: dict[str, Any]) -> None:
+            if how == "awaited in the loop":
+                asyncio.run_coroutine_threadsafe(send(message), loop).result(5)
+            elif how == "awaited in the thread":
+                asyncio.run(await_it(send(message)))
+            else:
+                send(message)
+
+        def talk() -> None:
+            wire.sock.settimeout(1.5)
+            for number in range(4):
+                time.sleep(0.02)  # until the loop waits
+                piece = b"<%d>" % number
+                send_here({"type": "http.response.body", "body": piece, "more_body": True})
+                try:
+                    wire.read_until(piece)
+                except TimeoutError:
+                    late.append(piece)
+                    break
+            loop.call_soon_threadsafe(over.set)
+
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        threading.Thread(target=talk).start()
+        await over.wait()
+
+    async def main() -> None:
+        nonlocal wire, over
+        over = asyncio.Event()
+        async with serving(app, slow_callback=0, application_close_timeout=0) as server:
+            with Wire.open(server.addresses[0]) as wire:
+                wire.send(GET)
+                await over.wait()
+
+    wire: Any = None
+    over: Any = None
+    run(main())
+    assert late == []
 
 
 # --- what receive() and send() return, by hand ---
