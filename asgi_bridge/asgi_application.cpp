@@ -93,6 +93,7 @@ bool AsgiApplication::has_time_left() const {
 }
 
 bool AsgiApplication::run(Cycle& cycle, bool lone) {
+  if (disowned_) return true;  // by one that ran before it
   cycle.queued = false;
   cycle.lone = lone;
   return cycle.run();
@@ -144,6 +145,11 @@ PyObject* AsgiApplication::overdue(std::chrono::duration<double> timeout) {
     cycle->note_cancelled();
   }
   return tasks.release();
+}
+
+void AsgiApplication::disown() {
+  disowned_ = true;
+  log_lines_.clear();
 }
 
 void AsgiApplication::abandon_all() {

@@ -78,6 +78,8 @@ class AsgiApplication final : public Application {
   void write_log_lines();
   // The server closes: lets go of running calls.
   void abandon_all();
+  // In a forked child: starts and wakes nothing more.
+  void disown();
   // A new round of the loop.
   void new_round() { round_began_ = std::chrono::steady_clock::now(); }
 
@@ -140,6 +142,7 @@ class AsgiApplication final : public Application {
   std::vector<std::string> log_lines_;
   Metrics* metrics_ = nullptr;
   std::size_t started_ = 0;
+  bool disowned_ = false;
   std::chrono::steady_clock::time_point round_began_;
 };
 

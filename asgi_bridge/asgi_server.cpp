@@ -1,6 +1,7 @@
 #include "asgi_bridge/asgi_server.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -26,7 +27,9 @@ std::unique_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pyb
 AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOptions& options)
     : application_(application, loop, options.plain_tasks),
       server_(event_loop_, application_, options.server, options.access_log_fd),
-      loop_bridge_(event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }) {
+      loop_bridge_(
+          event_loop_, loop, [this] { return on_tick(); }, [this] { return on_soon(); }),
+      process_(getpid()) {
   application_.set_loop_bridge(loop_bridge_);
   application_.set_metrics(server_.metrics());
   application_.set_on_ready([this] { batch_needed(); });
@@ -99,8 +102,18 @@ void AsgiServer::note_heartbeat(double lag_seconds, double gil_wait_seconds) {
                                    rounded(gil_wait_seconds));
 }
 
+void AsgiServer::disown() {
+  if (closed_) return;
+  closed_ = true;
+  loop_bridge_.disown();
+  server_.disown();
+  event_loop_.disown();
+  application_.disown();
+}
+
 void AsgiServer::close() {
   if (closed_) return;
+  if (getpid() != process_) return disown();
   closed_ = true;
   loop_bridge_.detach();  // from here on nobody calls us
   server_.set_batch_hook({});

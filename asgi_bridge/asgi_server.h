@@ -48,6 +48,9 @@ class AsgiServer {
   std::size_t cancel_applications();
   pybind11::list overdue_applications(double timeout_seconds);
   void close();
+  // In a forked child: lets go of everything, which stays the parent's. close() in another process
+  // than the one that made this does so too.
+  void disown();
   std::size_t connections() const { return server_.connections(); }
   std::size_t running_applications() const { return application_.running(); }
   void note_heartbeat(double lag_seconds, double gil_wait_seconds);
@@ -69,6 +72,7 @@ class AsgiServer {
   bool in_batch_ = false;
   bool lone_ = false;  // a lone response is being written: nothing is put off
   bool closed_ = false;
+  const int process_;
 };
 
 }  // namespace cppasgi::bridge

@@ -105,15 +105,26 @@ bool LoopBridge::attach() {
          set_guest(asyncio_loop_.get(), loop_.backend_fd(), tick_.get());
 }
 
-void LoopBridge::detach() {
-  if (!asyncio_loop_) return;
-  const ExceptionAside aside;
+// Ends all calls of ours; returns the asyncio loop, null if that was done before.
+PythonRef LoopBridge::let_go() {
   disarm(tick_);
   disarm(soon_);
   disarm(on_timer_);
   loop_.set_on_touched({});
-  const PythonRef asyncio_loop = std::move(asyncio_loop_);
-  clear_guest(asyncio_loop.get());
+  PythonRef asyncio_loop = std::move(asyncio_loop_);
+  if (asyncio_loop) clear_guest(asyncio_loop.get());
+  return asyncio_loop;
+}
+
+void LoopBridge::disown() {
+  const ExceptionAside aside;
+  let_go();
+}
+
+void LoopBridge::detach() {
+  const ExceptionAside aside;
+  const PythonRef asyncio_loop = let_go();
+  if (!asyncio_loop) return;
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
   // A loop that is closed already has forgotten the reader.
   if (fd && !PythonRef::steal(

@@ -31,6 +31,8 @@ class LoopBridge {
   bool attach();
   // Ends it. Callbacks that asyncio still holds do nothing from then on. Never raises.
   void detach();
+  // As detach(), in a forked child: the asyncio loop's descriptors are the parent's too.
+  void disown();
 
   // Asks asyncio to call on_soon after what is ready now; once until it was called. A failure is
   // reported, not raised. To ask may run Python: any of it, when garbage is collected meanwhile.
@@ -69,6 +71,7 @@ class LoopBridge {
   bool run_soon();
   bool on_timer();
   void arm_timer();
+  PythonRef let_go();
   void cancel_timer();
   PyObject* make_callback(bool (LoopBridge::*function)());
   PythonRef call_loop(PyObject* method, PyObject* first, PyObject* second = nullptr);

@@ -249,6 +249,7 @@ void define_server(py::module_& module) {
       .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
       .def("note_heartbeat", &AsgiServer::note_heartbeat, py::arg("lag"), py::arg("gil_wait"))
       .def("close", &AsgiServer::close)
+      .def("disown", &AsgiServer::disown)
       .def_property_readonly("connections", &AsgiServer::connections)
       .def_property_readonly("running_applications", &AsgiServer::running_applications);
 }

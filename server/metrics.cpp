@@ -243,6 +243,11 @@ MetricsBlock::MetricsBlock(int fd, std::size_t slot) {
   metrics_ = static_cast<Metrics*>(memory);  // zeros are a Metrics
 }
 
+void MetricsBlock::disown() {
+  mmap(metrics_, metrics_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+       -1, 0);
+}
+
 MetricsBlock::~MetricsBlock() { munmap(metrics_, metrics_bytes()); }
 
 }  // namespace cppasgi

@@ -179,6 +179,9 @@ class MetricsBlock {
   MetricsBlock(const MetricsBlock&) = delete;
   MetricsBlock& operator=(const MetricsBlock&) = delete;
 
+  // In a forked child: counts in memory of its own from now on, at the same place.
+  void disown();
+
   Metrics& operator*() const { return *metrics_; }
   Metrics* operator->() const { return metrics_; }
 

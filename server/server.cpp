@@ -45,6 +45,11 @@ constexpr milliseconds kTimerGranularity{250};
 // Whoever looks so late has found the loop busy: the applications had no chance to answer in time.
 constexpr milliseconds kTimerLate = kTimerGranularity;
 
+template <typename T>
+void leak(std::unique_ptr<T>& owned) {
+  [[maybe_unused]] const T* leaked = owned.release();
+}
+
 }  // namespace
 
 class Server::Impl final : public session::SessionHost {
@@ -124,6 +129,21 @@ class Server::Impl final : public session::SessionHost {
     held_.clear();
     remove_over();
     access_log.flush();
+  }
+
+  void disown() {
+    hook = nullptr;
+    metrics.disown();
+    access_log.discard();
+    log_limiter.take_reports(milliseconds::max());
+    exchanges.clear();
+    websockets.clear();
+    for (auto& [listener, backlog] : listeners_) leak(listener);
+    for (auto& session : sessions_) leak(session);
+    listeners_.clear();
+    sessions_.clear();
+    for (auto* list : {&over_, &to_flush_, &held_, &to_resume_, &to_fail_, &resuming_})
+      list->clear();
   }
 
   std::size_t connections() const { return sessions_.size() - over_.size(); }
@@ -365,6 +385,8 @@ void Server::drain(Departure departure, milliseconds window) { impl_->drain(depa
 bool Server::draining() const { return impl_->draining(); }
 
 void Server::abort() { impl_->abort(); }
+
+void Server::disown() { impl_->disown(); }
 
 std::size_t Server::connections() const { return impl_->connections(); }
 

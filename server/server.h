@@ -61,6 +61,11 @@ class Server {
   // Drops every connection and listener now.
   void abort();
 
+  // In a forked child, before EventLoop::disown(): lets go of everything without touching it, as it
+  // is the parent's. Responders are gone, and handlers hear nothing of it. Sessions are never
+  // freed.
+  void disown();
+
   std::size_t connections() const;
   Metrics& metrics();
 

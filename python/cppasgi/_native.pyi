@@ -204,7 +204,13 @@ class Server:
         """
 
     def close(self) -> None:
-        """Drops every connection and listener at once and detaches from the loop. Idempotent."""
+        """Drops every connection and listener at once and detaches from the loop. Idempotent.
+
+        In a forked child the same as `disown`.
+        """
+
+    def disown(self) -> None:
+        """Lets go of everything in a forked child: nothing of it happens to the parent's server."""
 
     @property
     def connections(self) -> int:

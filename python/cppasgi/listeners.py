@@ -129,6 +129,10 @@ class Listeners:
         for file in self._unix_files:
             file.remove()
 
+    def disown(self) -> None:
+        """Leaves the files to the parent, in a forked child."""
+        self._unix_files.clear()
+
     def _open_one(self, endpoint: Endpoint) -> Listener:
         if isinstance(endpoint, TcpEndpoint):
             family, address = _resolve(endpoint)
@@ -192,6 +196,9 @@ class InheritedListeners:
 
     def remove_files(self) -> None:
         """Leaves the files of Unix sockets to the supervisor."""
+
+    def disown(self) -> None:
+        """Has nothing to leave."""
 
 
 def listeners_for(

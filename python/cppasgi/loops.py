@@ -114,15 +114,18 @@ def run_to_its_end(
     A KeyboardInterrupt or SystemExit out of another task calls ``stop``, and ``serving`` goes on to
     its end.
 
+    Out of a forked child it is raised at once: the loop is the parent's.
+
     Returns:
         The latest such SystemExit.
     """
+    process = os.getpid()
     exit_request: SystemExit | None = None
     while not serving.done():
         try:
             loop.run_until_complete(serving)
         except (KeyboardInterrupt, SystemExit) as error:
-            if serving.done():
+            if serving.done() or os.getpid() != process:
                 raise
             if isinstance(error, SystemExit):
                 exit_request = error

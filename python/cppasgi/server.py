@@ -6,12 +6,14 @@ Sockets, protocols and the calls of the application are native (`cppasgi._native
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from cppasgi import _native
 from cppasgi.endpoints import endpoint_descriptions
+from cppasgi.forked import let_go_in_children
 from cppasgi.lifespan import Application, Lifespan, LifespanMode
 from cppasgi.listeners import ListenAddress, listeners_for
 from cppasgi.loops import LoopName, close_loop, loop_factory, run_to_its_end, thread_pool_size
@@ -305,13 +307,15 @@ class Server:
         loop.set_debug(self.verbosity >= 3)
         asyncio.set_event_loop(loop)
         self._runs_loop = True
+        process = os.getpid()
         try:
             serving = loop.create_task(self.serve(signal_handlers=self.signal_handlers))
             exit_request = run_to_its_end(loop, serving, self.shutdown)
         finally:
-            close_loop(loop, self._stop.seconds_left() + END_SECONDS / 2)
-            self._signals.restore()
-            self._signals.disarm()
+            if os.getpid() == process:  # else the loop is the parent's
+                close_loop(loop, self._stop.seconds_left() + END_SECONDS / 2)
+                self._signals.restore()
+                self._signals.disarm()
         if exit_request is not None:
             raise exit_request
 
@@ -339,7 +343,10 @@ class Server:
                 self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
             )
             in_main_thread = threading.current_thread() is threading.main_thread()
-            await serving.run(owns_process=self._runs_loop and in_main_thread)
+            with let_go_in_children(
+                native, self._listeners, self._signals, loop, owns_loop=self._runs_loop
+            ):
+                await serving.run(owns_process=self._runs_loop and in_main_thread)
         finally:
             self._start_over.set()
             if not self._runs_loop:

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -115,6 +116,7 @@ class Serving:
             ListenError: an address can't be listened on.
             LifespanError: the application failed at start-up or shutdown.
         """
+        process = os.getpid()
         try:
             self._listeners.bind(self._native)
             if not await self._start_application():
@@ -125,13 +127,17 @@ class Serving:
                 gc.freeze()
             await self._accept()
         finally:
-            self._native.close()
-            self._listeners.remove_files()
-            left = self._server.graceful_timeout
-            if self._stop.is_requested:
-                left = self._stop.seconds_left()
-            await self._lifespan.shutdown(max(left, _LEAST_LIFESPAN_SECONDS))
-            REPEATS.report()
+            if os.getpid() == process:  # else it is a forked child's garbage
+                await self._end()
+
+    async def _end(self) -> None:
+        self._native.close()
+        self._listeners.remove_files()
+        left = self._server.graceful_timeout
+        if self._stop.is_requested:
+            left = self._stop.seconds_left()
+        await self._lifespan.shutdown(max(left, _LEAST_LIFESPAN_SECONDS))
+        REPEATS.report()
 
     async def _start_application(self) -> bool:
         """Runs lifespan start-up; returns False when the server was stopped meanwhile."""

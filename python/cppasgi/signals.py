@@ -82,6 +82,13 @@ class StopSignals:
                 signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
         self._previous.clear()
 
+    def disown(self) -> None:
+        """Puts back the former handlers in a forked child, which ends by the signals it is sent."""
+        for signum, previous in self._previous.items():
+            if signal.getsignal(signum) == self._on_signal:
+                signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
+        self._previous.clear()
+
     def disarm(self) -> None:
         """Takes the deadline back, if a signal has set one."""
         if self._received:

@@ -47,6 +47,13 @@ class SlotTable {
     --size_;
   }
 
+  // Forgets all.
+  void clear() {
+    for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+      if (slots_[slot].object != nullptr) erase({slot, slots_[slot].generation});
+    }
+  }
+
   std::size_t size() const { return size_; }
 
  private:

@@ -1,5 +1,7 @@
 #include "server/net/event_loop.h"
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <utility>
 
@@ -16,6 +18,10 @@ EventLoop::EventLoop()
 }
 
 EventLoop::~EventLoop() {
+  if (disowned_) {
+    [[maybe_unused]] const uv_loop_s* leaked = loop_.release();
+    return;
+  }
   uv_run(loop_.get(), UV_RUN_NOWAIT);
   while (uv_loop_close(loop_.get()) == UV_EBUSY) uv_run(loop_.get(), UV_RUN_NOWAIT);
 }
@@ -27,6 +33,7 @@ void EventLoop::run_ready() { run(UV_RUN_NOWAIT); }
 // libuv reads the clock when it begins and when it has waited.
 void EventLoop::run(int mode) {
   touched_ = false;
+  if (disowned_) return;
   standstill_ = true;
   uv_run(loop_.get(), static_cast<uv_run_mode>(mode));
   while (!due_timers_.empty()) {
@@ -42,6 +49,18 @@ void EventLoop::run_pending() {
     run_ready();
     if (!touched_) return;
   }
+}
+
+void EventLoop::disown() {
+  const auto close_copy = [](uv_handle_t* handle, void*) {
+    uv_os_fd_t fd = -1;
+    // A poll handle's belongs to another handle.
+    if (handle->type != UV_POLL && uv_fileno(handle, &fd) == 0) ::close(fd);
+  };
+  uv_walk(loop_.get(), close_copy, nullptr);
+  ::close(backend_fd());
+  on_touched_ = {};
+  disowned_ = true;
 }
 
 int EventLoop::backend_fd() const { return uv_backend_fd(loop_.get()); }

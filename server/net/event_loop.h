@@ -54,6 +54,11 @@ class EventLoop {
   std::chrono::milliseconds now() const;
   class Standstill;
 
+  // In a forked child, which has copies of all descriptors: closes them, without a word to the
+  // kernel about what parent and child share. From then on the loop does nothing, and what lives on
+  // it, timers apart, must never be destroyed.
+  void disown();
+
   // For the streams of this loop.
   uv_loop_s* raw() { return loop_.get(); }
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
@@ -73,6 +78,7 @@ class EventLoop {
   std::function<void()> on_touched_;
   bool touched_ = true;
   bool standstill_ = false;
+  bool disowned_ = false;
 };
 
 // Has now() stand still for work that is short, and asks for it often. Not while applications run.

@@ -26,6 +26,8 @@ class AccessLog {
   void add(const AccessRecord& record);
   // Writes what was collected.
   void flush();
+  // Forgets it instead.
+  void discard() { lines_.clear(); }
 
  private:
   void add_daphnes(const AccessRecord& record, std::time_t now);

@@ -71,3 +71,19 @@ TEST_CASE("Handle: an empty or late one gives null", "[base]") {
   table.erase(id);
   CHECK(handle.get() == nullptr);
 }
+
+TEST_CASE("SlotTable: cleared, it knows none of its objects, and names others anew", "[base]") {
+  SlotTable<int> table;
+  int first = 1, second = 2, third = 3;
+  const SlotId erased = table.insert(first);
+  const SlotId left = table.insert(second);
+  table.erase(erased);
+  table.clear();
+  CHECK(table.size() == 0);
+  CHECK(table.find(left) == nullptr);
+  const SlotId later = table.insert(third);
+  CHECK(later != left);
+  CHECK(later != erased);
+  CHECK(table.find(later) == &third);
+  CHECK(table.find(left) == nullptr);
+}

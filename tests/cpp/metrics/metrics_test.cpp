@@ -154,3 +154,18 @@ TEST_CASE("Metrics: blocks of a file are shared, whole pages apart, and outlive 
   CHECK(reader->connections.value() == 3);
   CHECK_THROWS_AS(MetricsBlock(fd, 0), std::system_error);
 }
+
+TEST_CASE("Metrics: a block that was disowned counts for nobody", "[metrics]") {
+  const int fd = memfd_create("board", MFD_CLOEXEC);
+  REQUIRE(ftruncate(fd, static_cast<off_t>(metrics_bytes())) == 0);
+  MetricsBlock block(fd, 0);
+  const MetricsBlock reader(fd, 0);
+  close(fd);
+  block->connections.add(5);
+  Metrics& place = *block;
+  block.disown();
+  CHECK(&*block == &place);
+  block->connections.add();
+  CHECK(block->connections.value() == 1);
+  CHECK(reader->connections.value() == 5);
+}

@@ -1,10 +1,15 @@
-// Draining, aborting and destroying a server with work in progress.
+// Draining, aborting, disowning and destroying a server with work in progress.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "net/net_fixture.h"
 #include "server/server.h"
 #include "server/test_server.h"
 #include "support/catch.h"
@@ -17,6 +22,14 @@ using namespace cppasgi::test;
 namespace {
 
 constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+// Among the first descriptors of this process.
+int count_sockets() {
+  int count = 0;
+  struct stat file{};
+  for (int fd = 0; fd < 100; ++fd) count += fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) ? 1 : 0;
+  return count;
+}
 
 void open_websocket(WebSocketCall& call) { call.responder()->accept({}, {}); }
 
@@ -166,4 +179,58 @@ TEST_CASE("Server: destroyed, it drops its connections and tells their handlers"
   loop.run_pending();
   client.read_all();
   CHECK(client.error() != ETIMEDOUT);
+}
+
+TEST_CASE("Server: a forked child lets go of it, and the parent notices nothing",
+          "[server][fork]") {
+  const test::SocketPath path;
+  TestServer test;
+  test.application.on_websocket = open_websocket;
+  const Address unix_address = test.server.bind_unix(path.text());
+  test.server.start();
+  // What the child does with its copy of the server; 0 if that is well.
+  const auto in_child = [&test] {
+    const int sockets = count_sockets();
+    test.server.disown();
+    test.loop.disown();
+    if (test.application.http[0]->responder() != nullptr) return 1;
+    if (test.application.websockets[0]->responder() != nullptr) return 2;
+    if (test.server.connections() != 0) return 3;
+    if (count_sockets() != sockets - 4) return 4;  // two that listen, two connections
+    test.server.finish_batch();
+    test.server.drain();
+    test.server.abort();
+    test.loop.run_pending();
+    return 0;
+  };
+  test.run([&] {
+    SocketClient websocket(test.address);
+    websocket.send(opening_handshake());
+    CHECK(websocket.read_until("\r\n\r\n") == accepted());
+    websocket.take();
+    SocketClient waiting(test.address);
+    waiting.send(kGet);
+    CHECK(test.wait_for([&] { return test.application.http.size() == 1; }));
+    pid_t child = -1;
+    test.in_loop([&] {
+      child = fork();
+      if (child == 0) _exit(in_child());
+    });
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+
+    test.in_loop([&] { test.application.http[0]->answer("late"); });
+    CHECK(waiting.read_until("late").starts_with("HTTP/1.1 200"));
+    for (const Address& address : {test.address, unix_address}) {
+      SocketClient later(address);
+      const std::size_t number = test.application.http.size() + 1;
+      later.send(kGet);
+      CHECK(test.wait_for([&] { return test.application.http.size() == number; }));
+      test.in_loop([&] { test.application.http.back()->answer("new"); });
+      CHECK(later.read_until("new").starts_with("HTTP/1.1 200"));
+    }
+    websocket.send(ping_frame("still"));
+    CHECK(websocket.read_bytes(7).ends_with("still"));
+  });
 }
