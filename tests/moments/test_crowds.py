@@ -63,7 +63,7 @@ def check(server: Server, crowd: Crowd, neighbour: Neighbour) -> None:
     trouble = [*neighbour.trouble, *crowd.failures()]
     for bystander in server.bystanders.values():
         trouble += bystander.trouble
-    assert not trouble, (SEED, trouble)
+    assert not trouble, f"seed {SEED}: {trouble}\n{server.process.log()[-5000:]}"
     assert set(neighbour.statuses) == {200}, (SEED, neighbour.statuses)
     assert neighbour.connections <= POOL_SIZE * len(server.bystanders), SEED
     alarm = ALARMS.search(server.process.log())
