@@ -25,7 +25,7 @@ SEED = os.environ.get("TEST_SEED") or str(random.randrange(10**6))
 POOL_SIZE = 10  # of each process, as in served/settings.py
 MIB = 1 << 20
 MOST_GROWTH = 8  # MiB
-MOST_OBJECTS = 2000  # of some 35,000
+MOST_OBJECTS = 1000  # of some 35,000
 CALM = 15  # seconds within which all of a crowd is cleaned up after
 
 pytestmark = pytest.mark.timeout(int(2 * SOAK_SECONDS) + CLIENTS + 120)

@@ -21,7 +21,7 @@ from wire import BINARY, CLOSE, PING, TEXT, close_payload, frame, handshake
 
 SECONDS = float(os.environ.get("TEST_HOSTILE_SECONDS", "3"))
 SEED = os.environ.get("TEST_HOSTILE_SEED") or str(random.randrange(10**9))
-CLIENTS = 4
+CLIENTS = 12
 """Threads with hostile clients."""
 MOST_MEMORY = 64 * 1024 * 1024
 """How much the server may grow, whatever it has been through; not with a sanitizer's heap."""

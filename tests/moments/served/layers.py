@@ -1,4 +1,4 @@
-"""The channel layer on Redis, without a fault of its own that would hide those of servers."""
+"""The channel layer on Redis, without faults of its own that would hide those of servers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ AGAIN = 0.1  # seconds
 
 
 class RedisLayer(RedisChannelLayer):
-    """channels_redis 4.3, whose receive() now and then overlooks that it is cancelled.
+    """channels_redis 4.3, whose receive() has two faults, under every server.
 
-    A consumer that has done all its work then waits for ever, under every server. Here it is
-    cancelled again until it ends.
+    Now and then it overlooks that it is cancelled, and a consumer that has done all its work waits
+    for ever: here it is cancelled again until it ends. And where it is cancelled while it asks
+    Redis for all the others, it keeps the buffer of its channel for good: here that goes too.
     """
 
     async def receive(self, channel: str) -> Any:
@@ -25,4 +26,5 @@ class RedisLayer(RedisChannelLayer):
             while not receiving.done():
                 receiving.cancel()
                 await asyncio.wait([receiving], timeout=AGAIN)
+            self.receive_buffer.pop(channel, None)
             raise
