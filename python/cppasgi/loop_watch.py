@@ -1,19 +1,24 @@
 """Tells when the event loop is stuck, and in what.
 
 A thread asks the loop for a sign of life every now and then. A loop that doesn't answer is blocked
-by code that should have awaited; the thread can still look at what the loop's thread is doing.
+by code that should have awaited; the thread can still look at what the loop's thread is doing. It
+must not run a line of the application there, which isn't made for another thread, and must not end
+before the server: others take its silence for a loop that is stuck.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import logging
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, GetSetDescriptorType
+from typing import Any, cast
 
 logger = logging.getLogger("cppasgi.loop")
 
@@ -53,17 +58,21 @@ class LoopWatch:
         self._answered.set()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._period):
-            self._answered.clear()
-            gil_wait = _seconds_for_gil()
-            asked = time.monotonic()
+        while not self._stopped.wait(self._period) and not self._loop.is_closed():
             try:
-                self._loop.call_soon_threadsafe(self._answer, asked, gil_wait)
-            except RuntimeError:
-                return  # the loop is closed
-            if self._slow and not self._answered.wait(self._slow) and not self._stopped.is_set():
-                self._report(time.monotonic() - asked)
-            self._answered.wait()
+                self._ask()
+            except BaseException:  # even a SystemExit, out of somebody's log handler
+                with contextlib.suppress(BaseException):
+                    logger.exception("The watch over the event loop failed; it goes on")
+
+    def _ask(self) -> None:
+        self._answered.clear()
+        gil_wait = _seconds_for_gil()
+        asked = time.monotonic()
+        self._loop.call_soon_threadsafe(self._answer, asked, gil_wait)
+        if self._slow and not self._answered.wait(self._slow) and not self._stopped.is_set():
+            self._report(time.monotonic() - asked)
+        self._answered.wait()
 
     def _answer(self, asked: float, gil_wait: float) -> None:
         self._answered.set()
@@ -71,24 +80,68 @@ class LoopWatch:
 
     def _report(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._thread_id)
-        stack = "".join(traceback.format_stack(frame)).rstrip()
         logger.warning(
-            "The event loop is blocked for %.1f s so far by %s:\n%s", seconds, served(frame), stack
+            "The event loop is blocked for %.1f s so far by %s:\n%s",
+            seconds,
+            served(frame),
+            _stack(frame),
         )
 
 
 def served(frame: FrameType | None) -> str:
-    """Says what a stack serves: the scope and the consumer that are found in its frames."""
+    """Says what a stack serves: the scope and the consumer that are found in its frames.
+
+    Whatever the variables there are, no code of theirs runs: no property, no method of a subclass.
+    """
     while frame is not None:
-        variables = frame.f_locals
-        owner = variables.get("self")
-        for scope in (variables.get("scope"), getattr(owner, "scope", None)):
-            if isinstance(scope, dict) and isinstance(scope.get("path"), str):
-                what = f"{scope.get('method', scope.get('type'))} {scope['path']}"
-                is_owner = scope is getattr(owner, "scope", None)
-                return f"{what} ({type(owner).__qualname__})" if is_owner else what
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED:  # elsewhere locals may be any mapping
+            owner = frame.f_locals.get("self")
+            if what := _request(frame.f_locals.get("scope")):
+                return what
+            if what := _request(_attribute(owner, "scope")):
+                return f"{what} ({_of_class('__qualname__', type(owner))})"
         frame = frame.f_back
     return "code outside of any request"
+
+
+def _request(scope: object) -> str | None:
+    if not issubclass(type(scope), dict):
+        return None
+    entries = list(dict.items(cast("dict[object, object]", scope)))
+    values = {key: value for key, value in entries if type(key) is str and type(value) is str}
+    if "path" not in values:
+        return None
+    return f"{values.get('method', values.get('type'))} {values['path']}"
+
+
+def _attribute(owner: object, name: str) -> object:
+    """As ``getattr``, but finds only what lies in the dictionaries of an object and its classes.
+
+    `inspect.getattr_static` asks metaclasses.
+    """
+    namespaces = [_of_class("__dict__", each) for each in _of_class("__mro__", type(owner))]
+    for namespace in namespaces:
+        if type(slot := namespace.get("__dict__")) is GetSetDescriptorType:
+            own = slot.__get__(owner)  # maybe of a subclass of dict
+            if dict.__contains__(own, name):
+                return dict.__getitem__(own, name)
+            break
+    return next((each[name] for each in namespaces if name in each), None)
+
+
+def _of_class(name: str, owner: type) -> Any:
+    return type.__dict__[name].__get__(owner)
+
+
+def _stack(frame: FrameType | None) -> str:
+    """As `traceback.format_stack`, which asks the loaders of modules for their source."""
+    summaries = [
+        traceback.FrameSummary(
+            each.f_code.co_filename, line, each.f_code.co_name, lookup_line=False
+        )
+        for each, line in traceback.walk_stack(frame)
+    ]
+    return "".join(traceback.StackSummary.from_list(summaries[::-1]).format()).rstrip()
 
 
 def _seconds_for_gil() -> float:

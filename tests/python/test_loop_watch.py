@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from types import FrameType
+from typing import Any, ClassVar
 
 import pytest
 from conftest import StartServer
 
-from cppasgi.loop_watch import served
+from cppasgi import loop_watch
+from cppasgi.loop_watch import LoopWatch, served
 
 pytestmark = pytest.mark.python_side
 
@@ -61,6 +64,145 @@ def frame_below(frame: FrameType | None) -> FrameType:
 )
 def test_what_a_stack_serves(frame: FrameType | None, text: str) -> None:
     assert served(frame) == text
+
+
+class Booby:
+    """Raises whatever one does with it, and says that it was touched."""
+
+    touched: ClassVar[list[str]] = []
+
+    def __getattribute__(self, name: str) -> object:
+        Booby.touched.append(name)
+        raise KeyboardInterrupt(name)
+
+    def frame(self) -> FrameType:
+        return sys._getframe()
+
+
+class BoobyDict(dict[object, object]):
+    """The same as a scope."""
+
+    def _touched(self, *_: object) -> Any:
+        Booby.touched.append("scope")
+        raise SystemExit
+
+    get = __getitem__ = __iter__ = items = keys = __contains__ = _touched  # type: ignore[assignment]
+
+
+class BoobyText(str):
+    __slots__ = ()
+
+    def __format__(self, _: str) -> str:
+        Booby.touched.append("text")
+        return "never"
+
+
+class BoobyKey:
+    """As a key it has the hash of a path."""
+
+    def __hash__(self) -> int:
+        return hash("path")
+
+    def __eq__(self, other: object) -> bool:
+        Booby.touched.append("key")
+        raise ValueError
+
+
+class Lazy:
+    """A consumer whose scope is made on demand."""
+
+    @property
+    def scope(self) -> dict[str, str]:
+        Booby.touched.append("property")
+        raise RuntimeError("not now")
+
+    def frame(self) -> FrameType:
+        return sys._getframe()
+
+
+class WithBoobyDict(Consumer):
+    def __init__(self) -> None:
+        object.__setattr__(self, "__dict__", BoobyDict())
+
+
+class NamedByMeta(type):
+    def __getattribute__(cls, name: str) -> object:
+        Booby.touched.append(name)
+        raise RuntimeError
+
+
+class Renamed(Consumer, metaclass=NamedByMeta):
+    pass
+
+
+class Namespace(dict[str, object]):
+    def get(self, *_: object) -> object:
+        Booby.touched.append("namespace")
+        raise RuntimeError
+
+
+def frame_of_class_body() -> FrameType:
+    """Its locals are what the metaclass has prepared."""
+    frames: list[FrameType] = []
+
+    class Meta(type):
+        @classmethod
+        def __prepare__(cls, *_: object) -> Namespace:  # type: ignore[override]
+            return Namespace()
+
+    class Body(metaclass=Meta):
+        frames.append(sys._getframe())
+
+    return frames[0]
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (object.__getattribute__(Booby(), "frame")(), None),
+        (Lazy().frame(), None),
+        (frame_with_scope(Booby()), None),
+        (frame_with_scope(BoobyDict(path="/x", type="http")), "http /x"),
+        (frame_with_scope({"path": BoobyText("/x")}), None),
+        (frame_with_scope({BoobyKey(): "/x", "type": "http"}), None),
+        (Renamed().frame(), "websocket /ws/chat/ (Renamed)"),
+        (WithBoobyDict().frame(), "websocket /ws/chat/ (WithBoobyDict)"),
+        (frame_of_class_body(), None),
+    ],
+)
+def test_what_a_stack_serves_is_found_without_running_code(
+    frame: FrameType, text: str | None
+) -> None:
+    Booby.touched.clear()
+    found = served(frame)
+    assert Booby.touched == []
+    assert found == (text or "code outside of any request")
+
+
+def test_watch_outlives_whatever_its_report_meets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a log handler that ends the thread; its loop answers to the end."""
+    answers: list[float] = []
+    reports: list[str] = []
+
+    def report(text: str, *arguments: object) -> None:
+        reports.append(text % arguments)
+        raise SystemExit
+
+    monkeypatch.setattr(loop_watch.logger, "warning", report)
+    monkeypatch.setattr(loop_watch.logger, "exception", report)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        watch = LoopWatch(loop, 0.1, 0.05, lambda lag, _: answers.append(lag))
+        for _ in range(2):
+            time.sleep(0.4)
+            answers.clear()
+            await asyncio.sleep(0.4)
+            assert answers
+        watch.stop()
+
+    asyncio.run(main())
+    assert sum("is blocked for" in line for line in reports) >= 2
 
 
 def test_idle_watch_costs_nothing_to_speak_of(server: StartServer) -> None:
