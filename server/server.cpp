@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/spread.h"
 #include "server/http/date.h"
 #include "server/net/event_loop.h"
 #include "server/net/uv_listener.h"
@@ -31,10 +32,6 @@ constexpr milliseconds kMaxBatchTime{1};
 // such request is a turn, which the first of the responses waits for.
 constexpr std::uint8_t kMostReleases = 2;
 constexpr std::uint8_t kMostHolds = 15;
-
-// Closing WebSockets one after another goes in at most so many steps.
-constexpr int kMaxDrainSteps = 50;
-constexpr milliseconds kMinDrainStep{10};
 
 // Connections that are told of their refusal at a time; others beyond the limit are just closed.
 constexpr std::size_t kMaxRefused = 64;
@@ -106,15 +103,15 @@ class Server::Impl final : public session::SessionHost {
     // Their connections are complete for the kernel, so it would reset them.
     for (auto& [listener, backlog] : listeners_) listener->accept_waiting();
     listeners_.clear();
-    drain_window_ = window;
-    drain_began_ = loop_.now();
+    std::size_t websockets = 0;
     for (auto& session : sessions_) {
       if (session->has_open_websocket()) {
-        ++websockets_to_drain_;
+        ++websockets;
       } else {
         session->drain();
       }
     }
+    draining_.begin(loop_.now(), window, websockets);
     drain_websockets();
   }
 
@@ -242,21 +239,15 @@ class Server::Impl final : public session::SessionHost {
     }
   }
 
-  // Those whose turn has come: as many of them as the window's part that is over.
   void drain_websockets() {
-    const milliseconds over = loop_.now() - drain_began_;
-    const std::size_t due =
-        over >= drain_window_ ? websockets_to_drain_
-                              : 1 + websockets_to_drain_ * static_cast<std::size_t>(over.count()) /
-                                        static_cast<std::size_t>(drain_window_.count());
+    std::size_t due = draining_.take_due(loop_.now());
     for (auto& session : sessions_) {
-      if (websockets_drained_ >= due) break;
+      if (due == 0) break;
       if (!session->has_open_websocket()) continue;
       session->drain();
-      ++websockets_drained_;
+      --due;
     }
-    if (over < drain_window_ && websockets_drained_ < websockets_to_drain_)
-      drain_timer_.start(std::max(drain_window_ / kMaxDrainSteps, kMinDrainStep));
+    if (!draining_.is_over()) drain_timer_.start(draining_.step());
   }
 
   void resume_waiting() {
@@ -345,10 +336,7 @@ class Server::Impl final : public session::SessionHost {
   std::chrono::steady_clock::time_point batch_began_;
   bool flushing_ = false;
   bool hook_called_ = false;
-  milliseconds drain_window_{0};
-  milliseconds drain_began_{0};
-  std::size_t websockets_to_drain_ = 0;
-  std::size_t websockets_drained_ = 0;
+  Spread draining_;
   bool refusing_ = false;  // the latest connection was one too many
 };
 
