@@ -73,7 +73,7 @@ class Server::Impl final : public session::SessionHost {
     for (auto& [listener, backlog] : listeners_) {
       listener->listen(
           backlog, [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); },
-          [this](std::error_code error) { note_shortage(error); });
+          [this](std::error_code error) { log_shortage(error); });
     }
   }
 
@@ -226,17 +226,6 @@ class Server::Impl final : public session::SessionHost {
     if (idlest == sessions_.end() || (*idlest)->idle_since() == milliseconds::max()) return;
     log("many connections: a new one takes the place of the one that is idle for longest");
     (*idlest)->cut();
-  }
-
-  void note_shortage(std::error_code error) {
-    metrics->count(Limit::OpenFiles);
-    if (error == std::errc::too_many_files_open) {
-      log("too many open files: new connections wait until some are closed");
-    } else if (error == std::errc::too_many_files_open_in_system) {
-      log("the machine has too many open files: new connections wait until some are closed");
-    } else {
-      log("the kernel can't give new connections at the moment: they wait");
-    }
   }
 
   void drain_websockets() {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "server/application.h"
 #include "server/base/slot_table.h"
@@ -68,6 +69,8 @@ class SessionHost {
   // Writes a line for the operator, about a client if one is given, unless it is one too many like
   // it. `what` is a static text.
   void log(std::string_view what, const Address* client = nullptr);
+  // The same, and a count, when no connection can be accepted.
+  void log_shortage(std::error_code error);
   // Writes how many lines were too many; due at log_limiter.next_report().
   void report_left_out(std::chrono::milliseconds time);
   virtual http1::DefaultFields default_fields() = 0;

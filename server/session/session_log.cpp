@@ -34,6 +34,17 @@ void SessionHost::log(std::string_view what, const Address* client) {
   application.on_log(line);
 }
 
+void SessionHost::log_shortage(std::error_code error) {
+  metrics->count(Limit::OpenFiles);
+  if (error == std::errc::too_many_files_open) {
+    log("too many open files: new connections wait until some are closed");
+  } else if (error == std::errc::too_many_files_open_in_system) {
+    log("the machine has too many open files: new connections wait until some are closed");
+  } else {
+    log("the kernel can't give new connections at the moment: they wait");
+  }
+}
+
 void SessionHost::report_left_out(std::chrono::milliseconds time) {
   for (const std::string& line : log_limiter.take_reports(time)) application.on_log(line);
 }
