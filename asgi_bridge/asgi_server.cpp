@@ -70,20 +70,24 @@ void AsgiServer::start(const pybind11::object& self, const pybind11::object& sta
   loop_bridge_.soon();
 }
 
-void AsgiServer::drain(pybind11::object on_drained, Departure departure,
-                       std::chrono::milliseconds window) {
+InProgress AsgiServer::drain(pybind11::object on_drained, Departure departure,
+                             std::chrono::milliseconds window) {
   on_drained_ = PythonRef::share(on_drained.ptr());
   application_.set_on_idle([this] { loop_bridge_.soon(); });
   const LoopBridge::Quiet quiet(loop_bridge_);
-  server_.drain(departure, window);
+  const InProgress in_progress = server_.drain(departure, window);
+  loop_bridge_.soon();
+  return in_progress;
+}
+
+void AsgiServer::cut_short() {
+  server_.metrics().count(Limit::GracefulTimeout, application_.running());
+  const LoopBridge::Quiet quiet(loop_bridge_);
+  server_.cut_short();
   loop_bridge_.soon();
 }
 
-std::size_t AsgiServer::cancel_applications() {
-  const std::size_t count = application_.cancel_all();
-  server_.metrics().count(Limit::GracefulTimeout, count);
-  return count;
-}
+std::size_t AsgiServer::cancel_applications() { return application_.cancel_all(); }
 
 pybind11::list AsgiServer::overdue_applications(double timeout_seconds) {
   PyObject* tasks = application_.overdue(std::chrono::duration<double>(timeout_seconds));

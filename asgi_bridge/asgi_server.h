@@ -44,7 +44,9 @@ class AsgiServer {
   Address bind_fd(int fd, int backlog);
   // `self` is the Python object that owns this.
   void start(const pybind11::object& self, const pybind11::object& state);
-  void drain(pybind11::object on_drained, Departure departure, std::chrono::milliseconds window);
+  InProgress drain(pybind11::object on_drained, Departure departure,
+                   std::chrono::milliseconds window);
+  void cut_short();
   std::size_t cancel_applications();
   pybind11::list overdue_applications(double timeout_seconds);
   void close();

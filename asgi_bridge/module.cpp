@@ -241,10 +241,14 @@ void define_server(py::module_& module) {
       .def(
           "drain",
           [](AsgiServer& self, py::object on_drained, bool restarts, double window) {
-            self.drain(std::move(on_drained), restarts ? Departure::Restart : Departure::Stop,
-                       to_milliseconds(window));
+            const cppasgi::InProgress in_progress =
+                self.drain(std::move(on_drained), restarts ? Departure::Restart : Departure::Stop,
+                           to_milliseconds(window));
+            return py::make_tuple(in_progress.responses, in_progress.event_streams,
+                                  in_progress.websockets);
           },
           py::arg("on_drained"), py::arg("restarts") = false, py::arg("window") = 0.0)
+      .def("cut_short", &AsgiServer::cut_short)
       .def("cancel_applications", &AsgiServer::cancel_applications)
       .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
       .def("note_heartbeat", &AsgiServer::note_heartbeat, py::arg("lag"), py::arg("gil_wait"))

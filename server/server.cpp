@@ -56,7 +56,7 @@ class Server::Impl final : public session::SessionHost {
       : SessionHost(app, server_options, access_log_fd),
         loop_(loop),
         timer_(loop, [this] { check_deadlines(); }),
-        drain_timer_(loop, [this] { drain_websockets(); }) {}
+        drain_timer_(loop, [this] { drain_in_turn(); }) {}
 
   ~Impl() {
     hook = nullptr;  // there will be no batch
@@ -98,21 +98,33 @@ class Server::Impl final : public session::SessionHost {
     hook_called_ = false;  // what this round itself put off is done
   }
 
-  void drain(Departure reason, milliseconds window) {
+  InProgress drain(Departure reason, milliseconds window) {
     departure = reason;
     // Their connections are complete for the kernel, so it would reset them.
     for (auto& [listener, backlog] : listeners_) listener->accept_waiting();
     listeners_.clear();
-    std::size_t websockets = 0;
+    InProgress in_progress;
+    std::size_t returning = 0;
     for (auto& session : sessions_) {
-      if (session->has_open_websocket()) {
-        ++websockets;
+      const bool returns = session->client_returns();
+      if (session->has_websocket()) {
+        ++in_progress.websockets;
+      } else if (session->answers()) {
+        ++(returns ? in_progress.event_streams : in_progress.responses);
+      }
+      if (returns) {
+        ++returning;
       } else {
         session->drain();
       }
     }
-    draining_.begin(loop_.now(), window, websockets);
-    drain_websockets();
+    draining_.begin(loop_.now(), window, returning);
+    drain_in_turn();
+    return in_progress;
+  }
+
+  void cut_short() {
+    for (auto& session : sessions_) session->cut_short();
   }
 
   void abort() {
@@ -228,11 +240,12 @@ class Server::Impl final : public session::SessionHost {
     (*idlest)->cut();
   }
 
-  void drain_websockets() {
+  // Ends those that have no end of their own and whose turn has come.
+  void drain_in_turn() {
     std::size_t due = draining_.take_due(loop_.now());
     for (auto& session : sessions_) {
       if (due == 0) break;
-      if (!session->has_open_websocket()) continue;
+      if (!session->client_returns()) continue;
       session->drain();
       --due;
     }
@@ -357,7 +370,11 @@ bool Server::holds_responses() const { return impl_->holds_responses(); }
 
 void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
 
-void Server::drain(Departure departure, milliseconds window) { impl_->drain(departure, window); }
+InProgress Server::drain(Departure departure, milliseconds window) {
+  return impl_->drain(departure, window);
+}
+
+void Server::cut_short() { impl_->cut_short(); }
 
 bool Server::draining() const { return impl_->draining(); }
 

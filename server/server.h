@@ -23,6 +23,13 @@ namespace net {
 class EventLoop;
 }
 
+// What a server that begins to drain has to wait for.
+struct InProgress {
+  std::size_t responses = 0;
+  std::size_t event_streams = 0;
+  std::size_t websockets = 0;
+};
+
 class Server {
  public:
   // `loop` and `application` must outlive the server. `access_log_fd` stays the caller's; -1 for no
@@ -53,11 +60,14 @@ class Server {
   void set_batch_hook(std::function<void()> hook);
 
   // Stops accepting, but for who waits already, and ends every connection politely: idle ones now
-  // (some seconds later before a restart), exchanges after their response, WebSockets with 1001 or
-  // 1012, evenly spread over `window` lest all clients return at once.
-  void drain(Departure departure = Departure::Stop,
-             std::chrono::milliseconds window = std::chrono::milliseconds(0));
+  // (some seconds later before a restart), exchanges after their response. WebSockets (with 1001 or
+  // 1012) and server-sent events are ended evenly spread over `window`, lest all clients return at
+  // once. Returns what there is to end.
+  InProgress drain(Departure departure = Departure::Stop,
+                   std::chrono::milliseconds window = std::chrono::milliseconds(0));
   bool draining() const;
+  // Ends what is still in progress: requests get 503, or a cut where the response has begun.
+  void cut_short();
   // Drops every connection and listener now.
   void abort();
 

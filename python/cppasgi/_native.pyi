@@ -172,18 +172,25 @@ class Server:
 
     def drain(
         self, on_drained: Callable[[], object], restarts: bool = False, window: float = 0.0
-    ) -> None:
+    ) -> tuple[int, int, int]:
         """Stops accepting and ends politely.
 
-        Idle connections close, responses in flight finish, WebSockets get close 1001.
+        Idle connections close, responses in flight finish, WebSockets get close 1001, server-sent
+        events end.
 
         Args:
             on_drained: called once, from the loop, when no connection and no running application
                 call is left.
             restarts: whether there is a server again at the same addresses: close 1012, and idle
                 connections get 5 s for one more request.
-            window: seconds over which the WebSockets are closed, one after another.
+            window: seconds over which WebSockets and event streams are ended, one after another.
+
+        Returns:
+            how many responses, event streams and WebSockets there are.
         """
+
+    def cut_short(self) -> None:
+        """Ends what still is in progress: requests get 503, begun responses are cut."""
 
     def cancel_applications(self) -> int:
         """Cancels the tasks of all running application calls and returns how many there were."""

@@ -29,8 +29,9 @@ from cppasgi.log_setup import LogConfigError, reopen_log_files, set_up_logging
 from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
 from cppasgi.process_options import is_supervised
-from cppasgi.server import END_SECONDS, Server
+from cppasgi.server import Server
 from cppasgi.signals import handled, write_stacks_on_signal
+from cppasgi.stop_times import END_SECONDS
 from cppasgi.systemd import Notifier
 from cppasgi.worker import Worker
 

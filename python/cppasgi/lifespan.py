@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Literal, TypeAlias
 
@@ -19,6 +20,11 @@ Application: TypeAlias = Callable[
     Awaitable[None],
 ]
 LifespanMode: TypeAlias = Literal["auto", "on", "off"]
+
+_AFTERWARDS_SECONDS = 1.0
+"""What code after the last message gets, if so much is left."""
+_CANCEL_SECONDS = 0.1
+"""What the call gets to end after it has been cancelled."""
 
 
 class LifespanError(RuntimeError):
@@ -75,6 +81,7 @@ class Lifespan:
         """
         if self._task is None:
             return
+        end = time.monotonic() + timeout
         if self._sent_startup and self._failure is None:
             self._shutdown_begun.set()
             try:
@@ -83,9 +90,10 @@ class Lifespan:
                 self._failure = f"no answer within {timeout:.1f} s"
         if not self._task.done():
             # Code after the last message (the end of a context manager) gets a moment too.
-            await asyncio.wait({self._task}, timeout=1.0 if self._shutdown_over.is_set() else 0)
+            left = min(end - time.monotonic(), _AFTERWARDS_SECONDS)
+            await asyncio.wait({self._task}, timeout=left if self._shutdown_over.is_set() else 0)
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=1.0)
+            await asyncio.wait({self._task}, timeout=_CANCEL_SECONDS)
         if self._sent_startup and self._failure is not None:
             raise LifespanError(f"Application shutdown failed: {self._failure}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, _ActionsContainer
 from typing import Protocol
 
+from cppasgi.stop_times import GRACEFUL_SECONDS
 from cppasgi.values import address, number, time_limit, workers
 
 
@@ -71,9 +72,11 @@ def _add_stopping(parser: ArgumentParser, serve: Serve) -> None:
     def time(name: str, default: float, text: str) -> None:
         serve(group, name, type=time_limit, default=default, metavar="SECONDS", help=text)
 
-    time("--graceful-timeout", 10, "what responses in flight get when the server stops")
+    time(
+        "--graceful-timeout", GRACEFUL_SECONDS, "what responses in flight get when the server stops"
+    )
     time("--drain-delay", 0, "go on serving so long before a stop begins, for load balancers")
-    time("--ws-drain-window", 1, "spread the closing of WebSockets over so long")
+    time("--ws-drain-window", 1, "spread the end of WebSockets and event streams over so long")
     for name, default, text in (
         (
             "--timeout-after-disconnect",

@@ -20,6 +20,7 @@ from cppasgi.loops import LoopName, close_loop, loop_factory, run_to_its_end, th
 from cppasgi.native_options import native_server
 from cppasgi.serving import Serving, StopRequest
 from cppasgi.signals import StopSignals
+from cppasgi.stop_times import END_SECONDS, GRACEFUL_SECONDS
 from cppasgi.systemd import Notifier
 from cppasgi.times import check_times
 from cppasgi.worker import Worker
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
 DeflateMode = Literal["off", "shared", "dedicated"]
 SlowReader = Literal["wait", "drop"]
-
-END_SECONDS = 0.4
-"""After the graceful time-out: cancelled calls, lifespan shutdown and the process's end; then it
-ends whatever it does."""
 
 
 class Server:
@@ -93,7 +90,7 @@ class Server:
         ws_deflate_memory_level: int = 5,
         ws_deflate_threshold: int = 256,
         ws_deflate_memory: int = 64 * 1024 * 1024,
-        graceful_timeout: float = 10,
+        graceful_timeout: float = GRACEFUL_SECONDS,
         drain_delay: float = 0,
         ws_drain_window: float = 1,
         slow_callback: float = 1,
@@ -177,12 +174,12 @@ class Server:
             ws_deflate_threshold: bytes from which on a message is compressed.
             ws_deflate_memory: bytes that the streams of all connections together may take in
                 ``dedicated``; connections beyond it are ``shared``.
-            graceful_timeout: seconds that responses in flight get when the server stops. Half a
-                second later the process of `run()` ends, whatever it does.
+            graceful_timeout: seconds that responses in flight get when the server stops. Two
+                seconds later the process of `run()` ends, whatever it does.
             drain_delay: seconds from the request to stop until the server begins to: whoever
                 balances load has time to notice.
-            ws_drain_window: seconds over which a stopping server closes its WebSockets, lest all
-                clients return at once; at most half of the graceful time-out.
+            ws_drain_window: seconds over which a stopping server ends its WebSockets and event
+                streams, lest all clients return at once; at most half of the graceful time-out.
             slow_callback: seconds for which the event loop may be blocked before its stack is
                 logged.
             timeout_after_disconnect: seconds for which an application that listens for the end
@@ -366,8 +363,7 @@ class Server:
     def shutdown(self) -> None:
         """Stops the server gracefully, from any thread or signal handler. Returns at once.
 
-        Responses in flight get ``graceful_timeout`` seconds, then their application calls are
-        cancelled and what is left is dropped.
+        Event streams end at once, calls that outlast ``graceful_timeout`` hear of it then.
         """
         self._stop.make(restarts=False)
 

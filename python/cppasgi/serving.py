@@ -16,6 +16,13 @@ from cppasgi import _native
 from cppasgi.endpoints import ListenError
 from cppasgi.log_repeats import REPEATS
 from cppasgi.loop_watch import LoopWatch
+from cppasgi.stop_times import (
+    CANCEL_SECONDS,
+    DEPARTURE_SECONDS,
+    END_SECONDS,
+    EXIT_SECONDS,
+    LIFESPAN_SECONDS,
+)
 
 if TYPE_CHECKING:
     from cppasgi.lifespan import Lifespan
@@ -25,14 +32,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("cppasgi.server")
 logger.addFilter(REPEATS)
 
-_CANCEL_SECONDS = 0.2
-"""What application calls get to end after they have been cancelled."""
 _REAPER_SECONDS = 1.0
 """How often application calls are looked at that go on after their exchange; as Daphne."""
 _WATCH_SECONDS = 1.0
 """Between two looks at the event loop, at most."""
-_LEAST_LIFESPAN_SECONDS = 0.3
-"""What lifespan shutdown gets even when draining has used up the graceful time-out."""
 
 
 class StopRequest:
@@ -136,7 +139,8 @@ class Serving:
         left = self._server.graceful_timeout
         if self._stop.is_requested:
             left = self._stop.seconds_left()
-        await self._lifespan.shutdown(max(left, _LEAST_LIFESPAN_SECONDS))
+        left += END_SECONDS - EXIT_SECONDS
+        await self._lifespan.shutdown(max(left, LIFESPAN_SECONDS))
         REPEATS.report()
 
     async def _start_application(self) -> bool:
@@ -169,8 +173,10 @@ class Serving:
             await self._stop.wait()
             if self._server.notifier is not None:
                 self._server.notifier.stopping()
-            if not self._stop.restarts:
-                await asyncio.sleep(self._server.drain_delay)
+            delay = 0 if self._stop.restarts else self._server.drain_delay
+            if delay:
+                logger.info("Stopping in %g s", delay)
+            await asyncio.sleep(delay)
             await self._drain(self._stop.seconds_left())
         except asyncio.CancelledError:
             await self._drain(0)
@@ -216,12 +222,29 @@ class Serving:
         window = min(self._server.ws_drain_window, max(timeout, 0) / 2)
         if math.isinf(window):
             window = 0  # the end of it would never come
-        self._native.drain(drained.set, self._stop.restarts, window)
-        killed = 0
-        if not await _is_set_within(drained, timeout):
-            killed = self._native.cancel_applications()
-            await _is_set_within(drained, _CANCEL_SECONDS)
-        logger.info("Killed %d pending application instances", killed)
+        in_progress = self._native.drain(drained.set, self._stop.restarts, window)
+        logger.info("Stopping%s", _to_wait_for(*in_progress, self._native.running_applications))
+        if await _is_set_within(drained, timeout):
+            return
+        self._native.cut_short()
+        if await _is_set_within(drained, DEPARTURE_SECONDS):
+            return
+        if killed := self._native.cancel_applications():
+            logger.info("Killed %d pending application instances", killed)
+        await _is_set_within(drained, CANCEL_SECONDS)
+
+
+def _to_wait_for(responses: int, event_streams: int, websockets: int, calls: int) -> str:
+    """Says what a stop waits for, for the log."""
+    rest = calls - responses - event_streams - websockets
+    numbers = [
+        (responses, "response", "responses"),
+        (event_streams, "event stream", "event streams"),
+        (websockets, "WebSocket", "WebSockets"),
+        (rest, "other call of the application", "other calls of the application"),
+    ]
+    texts = [f"{count} {one if count == 1 else more}" for count, one, more in numbers if count > 0]
+    return ": " + ", ".join(texts) if texts else ""
 
 
 async def _is_set_within(event: asyncio.Event, timeout: float) -> bool:

@@ -23,13 +23,12 @@ from cppasgi.monitoring_server import monitoring_server
 from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import watch_files
 from cppasgi.signals import StopSignals
+from cppasgi.stop_times import KILL_SECONDS
 from cppasgi.systemd import Notifier
 from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
 
 logger = logging.getLogger("cppasgi.supervisor")
 
-_KILL_SECONDS = 0.9
-"""After the graceful time-out; by then a worker has ended itself if it could."""
 _END_SECONDS = 0.5
 """After the last worker has been killed."""
 _LONG_LIFE_SECONDS = 10.0
@@ -111,7 +110,7 @@ class Supervisor:
         Raises:
             ListenError: an address can't be listened on.
         """
-        limit = self._drain_delay + self._graceful_timeout + _KILL_SECONDS + _END_SECONDS
+        limit = self._drain_delay + self._graceful_timeout + KILL_SECONDS + _END_SECONDS
         signals = StopSignals(self._on_stop, self._abandon, limit)
         signals.install()
         try:
@@ -358,7 +357,7 @@ class Supervisor:
 
     def _drain(self, worker: WorkerProcess, signum: signal.Signals) -> None:
         delay = 0.0 if signum == signal.SIGHUP else self._drain_delay
-        worker.drain(signum, delay + self._graceful_timeout + _KILL_SECONDS)
+        worker.drain(signum, delay + self._graceful_timeout + KILL_SECONDS)
 
     async def _add_worker(self) -> None:
         slot = self._another_slot(len(self._slots) + 1)

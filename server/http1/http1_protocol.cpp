@@ -103,6 +103,11 @@ bool Http1Protocol::response_started() const { return response_.started(); }
 
 bool Http1Protocol::response_ended() const { return response_.ended(); }
 
+bool Http1Protocol::sends_events() const {
+  return response_.begun() && !response_.ended() && response_.is_event_stream() &&
+         request_.method() == "GET";
+}
+
 bool Http1Protocol::keep_alive() const {
   return parser_->state() == RequestState::Complete && traits().keep_alive && !response_.closes();
 }

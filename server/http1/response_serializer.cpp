@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kFieldOverhead = 4;     // ": " and CRLF
 constexpr std::size_t kUsualHeadBytes = 256;  // instead of growing step by step
 constexpr std::string_view kEndOfLine = "\r\n";
+constexpr std::string_view kEventStream = "text/event-stream";
 
 // A number as text, without allocation.
 class Digits {
@@ -58,7 +59,7 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
                                const DefaultFields& defaults) {
   head_.consume(head_.size());
   head_.reserve(kUsualHeadBytes);
-  has_length_ = false;
+  has_length_ = is_event_stream_ = false;
   begun_ = true;
   version_ = request.version;
   trailers_ = head.trailers;
@@ -88,6 +89,11 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
         if (!http::equals_ignoring_case(name, "connection")) break;
         add_connection(name, value);
         continue;
+      case 12:
+        is_event_stream_ |=
+            http::equals_ignoring_case(value.substr(0, kEventStream.size()), kEventStream) &&
+            http::equals_ignoring_case(name, "content-type");
+        break;
       case 14:
         if (!http::equals_ignoring_case(name, "content-length")) break;
         add_content_length(name, value);

@@ -57,6 +57,8 @@ class ResponseSerializer {
   bool started() const { return started_; }
   bool ended() const { return ended_; }
   bool closes() const { return closes_; }
+  // Are these server-sent events (HTML 9.2) of no announced length? Precondition: begin().
+  bool is_event_stream() const { return is_event_stream_ && !has_length_ && has_content(); }
   // Not so for HEAD, 204 and 304. Precondition: begin().
   bool has_content() const { return framing_ != Framing::NoContent; }
   std::uint64_t content_bytes() const { return content_bytes_; }
@@ -79,6 +81,7 @@ class ResponseSerializer {
   bool as_daphne_ = false;
   bool drops_length_ = false;  // no Content-Length with 204 (RFC 9110 8.6) or with trailers
   bool trailers_ = false;      // follow the content
+  bool is_event_stream_ = false;
   bool in_chunk_ = false;
   bool begun_ = false;
   bool started_ = false;

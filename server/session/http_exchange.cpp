@@ -58,6 +58,16 @@ void HttpExchange::disconnect() {
   if (handler != nullptr) handler->on_disconnect();
 }
 
+void HttpExchange::end_events() {
+  HttpHandler* handler = handler_;
+  http1::Http1Protocol& http = session_.http();
+  http.send_content({}, http1::Last::Yes);
+  if (!http.response_ended()) http.send_trailers({}, http1::Last::Yes);
+  end_if_complete();
+  session_.flush_later();
+  if (handler != nullptr) handler->on_disconnect();
+}
+
 bool HttpExchange::content_is_full() const {
   return active_ && handed_over_ + content_.size() > session_.host().options.incoming.high_bytes;
 }
@@ -92,6 +102,7 @@ void HttpExchange::send_head(const http::ResponseHead& head) {
 SendStatus HttpExchange::send_content(std::string_view content, More more) {
   const auto last = more == More::No ? http1::Last::Yes : http1::Last::No;
   http1::Http1Protocol& http = session_.http();
+  const bool begins = !http.response_started();
   const bool is_long = content.size() >= kLongContentBytes;
   const SendStatus status =
       judge(is_long ? http.begin_content(content.size(), last) : http.send_content(content, last));
@@ -102,6 +113,7 @@ SendStatus HttpExchange::send_content(std::string_view content, More more) {
   }
   end_if_complete();
   session_.flush_later();
+  if (begins && session_.host().draining() && session_.client_returns()) end_events();
   return SendStatus::Sent;
 }
 

@@ -28,6 +28,9 @@ class HttpExchange final : public HttpResponder {
   void resume_sending();                   // the unsent bytes fell below the low-water mark
   void resume_file();                      // what was queued of the file has left
   void disconnect();                       // the client left
+  // The server stops, and its response has no end: completes it for the client; to the application
+  // the client has left.
+  void end_events();
   bool active() const { return active_; }
   bool sends_file() const { return file_.is_open(); }
   // The application owes it to the client to take content before more is read.

@@ -80,7 +80,7 @@ void Session::keep_input(std::string_view bytes) {
 void Session::resume() {
   resume_pending = false;
   // It asked for this when it was accepted, maybe from inside the event that brought it.
-  if (has_open_websocket()) http_.end();
+  if (phase_ == Phase::WebSocket && websocket_->is_open()) http_.end();
   if (phase_ == Phase::Over || waiting_input_.empty()) return;
   if (phase_ == Phase::WebSocket ? !websocket_->takes_input() : !may_take_input()) return;
   std::string input = std::exchange(waiting_input_, {});
@@ -290,8 +290,9 @@ milliseconds Session::idle_since() const {
   return busy ? milliseconds::max() : since_;
 }
 
-bool Session::has_open_websocket() const {
-  return phase_ == Phase::WebSocket && websocket_->is_open();
+bool Session::client_returns() const {
+  if (phase_ == Phase::WebSocket) return websocket_->is_open();
+  return phase_ == Phase::Exchange && !exchange_.sends_file() && http_.sends_events();
 }
 
 void Session::drain() {
@@ -310,12 +311,21 @@ void Session::drain() {
       [[fallthrough]];
     case Phase::Exchange:
       http_.close_after_response();
+      if (client_returns()) exchange_.end_events();
       break;
     case Phase::WebSocket:
       websocket_->drain();
       break;
     default:
       break;
+  }
+}
+
+void Session::cut_short() {
+  if (phase_ == Phase::Exchange) {
+    refuse(503, "Server is shutting down");
+  } else if (phase_ == Phase::WebSocket) {
+    cut();
   }
 }
 

@@ -34,11 +34,15 @@ class Session final : private net::StreamObserver {
 
   // --- by the server ---
 
-  void flush();                     // writes what is to be sent, as flush_later() asked for
-  void resume();                    // takes the input that waited
-  void finish_failure();            // ends the WebSocket whose peer broke the protocol
-  void drain();                     // ends after what is in progress
-  bool has_open_websocket() const;  // drain() starts its closing handshake
+  void flush();           // writes what is to be sent, as flush_later() asked for
+  void resume();          // takes the input that waited
+  void finish_failure();  // ends the WebSocket whose peer broke the protocol
+  void drain();           // ends after what is in progress
+  // drain() ends what has no end of its own, whose client then comes again: an open WebSocket, or
+  // server-sent events.
+  bool client_returns() const;
+  // The time for what is in progress is over: 503, or a cut where a response has begun.
+  void cut_short();
   void cut();     // drops the connection now; whoever is in the middle of something hears of it
   void refuse();  // 503 instead of any request: there are too many connections
   std::chrono::milliseconds next_deadline() const;  // max(): none
@@ -47,6 +51,7 @@ class Session final : private net::StreamObserver {
   // Since when it has been without a request; max() for one that is being answered or a WebSocket.
   std::chrono::milliseconds idle_since() const;
   bool answers() const { return phase_ == Phase::Exchange; }
+  bool has_websocket() const { return phase_ == Phase::WebSocket; }
 
   // Marks of the server's lists (it is to be flushed, now or once it is no longer held), and the
   // session's place in its list of all.

@@ -58,7 +58,7 @@ def test_flags_are_flags():
         assert options.metrics is not None
     options = OptionParser("").parse_args(container["args"][1:])
     grace = MANIFESTS[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace > options.drain_delay + options.graceful_timeout + 1
+    assert grace > options.drain_delay + options.graceful_timeout + 2.5
 
 
 def test_nginx_file(tmp_path):

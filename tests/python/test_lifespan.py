@@ -132,7 +132,7 @@ def test_hanging_shutdown_is_given_up(server: StartServer) -> None:
     process = server("apps.lifespans:hanging_shutdown", "--graceful-timeout", "1")
     begun = time.monotonic()
     assert process.stop() == 3
-    assert 0.9 < time.monotonic() - begun < 3
+    assert 2.2 < time.monotonic() - begun < 4.5
     assert "Application shutdown failed: no answer within" in process.log()
 
 
@@ -140,7 +140,7 @@ def test_blocking_shutdown_is_ended_by_the_deadline(server: StartServer) -> None
     process = server("apps.lifespans:blocking_shutdown", "--graceful-timeout", "1")
     begun = time.monotonic()
     assert process.stop() == 1
-    assert 1.4 < time.monotonic() - begun < 3
+    assert 2.9 < time.monotonic() - begun < 5
     assert "blocking_shutdown" in process.log()  # The stack says where.
 
 

@@ -38,7 +38,7 @@ def test_idle_server_stops_at_once_with_status_0(
     begun = time.monotonic()
     assert process.stop(signum) == 0
     assert time.monotonic() - begun < 2
-    assert process.log().splitlines()[-1].endswith("Killed 0 pending application instances")
+    assert process.log().splitlines()[-1].endswith("Stopping")
 
 
 def test_response_in_flight_is_finished(server: StartServer) -> None:
@@ -126,7 +126,7 @@ def test_application_that_sleeps_is_cancelled_at_the_deadline(server: StartServe
         process.wait_for_log("begun /sleep")
         begun = time.monotonic()
         assert process.stop() == 0
-        assert 0.9 < time.monotonic() - begun < 3
+        assert 1.4 < time.monotonic() - begun < 4
     assert "app: cancelled" in process.log()
     assert "Killed 1 pending application instances" in process.log()
     assert "Traceback" not in process.log()
@@ -172,7 +172,7 @@ def test_deadline_wins_over_what_cannot_be_cancelled(
         time.sleep(0.1)
         begun = time.monotonic()
         assert process.stop() == 1
-        assert 0.9 < time.monotonic() - begun < 2.5
+        assert 2.4 < time.monotonic() - begun < 4.5
     assert "not stopped in time" in process.log()
     assert re.search("apps/stuck.py|concurrent/futures/thread.py", process.log())  # what was stuck
 
@@ -183,7 +183,7 @@ def test_thread_that_an_application_left_does_not_hold_the_process(server: Start
     begun = time.monotonic()
     assert process.stop() == 1
     assert time.monotonic() - begun < 5
-    assert "Killed 0 pending" in process.log()
+    assert "Killed" not in process.log()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_keyboard_interrupt_in_the_application_stops_the_server(server: StartSer
     with process.connect() as wire:
         wire.request("/keyboard")
         assert process.wait() == 0
-    assert "Killed" in process.log()
+    assert "Stopping" in process.log()
 
 
 def test_system_exit_in_the_application_is_the_exit_status(server: StartServer) -> None:
@@ -281,4 +281,4 @@ def test_many_connections_are_drained(server: StartServer) -> None:
     finally:
         for wire in wires:
             wire.close()
-    assert re.search(r"Killed 0 pending", process.log())
+    assert "Killed" not in process.log()

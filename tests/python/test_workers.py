@@ -219,8 +219,8 @@ def test_stop_ends_in_time_whatever_the_application_does(
         time.sleep(0.3)
         begun = time.monotonic()
         status = process.stop()
-        # 2 s on an idle machine; here other tests run beside it.
-        assert time.monotonic() - begun < 2.8
+        # 3.5 s on an idle machine; here other tests run beside it.
+        assert time.monotonic() - begun < 4.5
     if path == "/sleep/1000":
         assert status == 0
     else:

@@ -1,7 +1,9 @@
 // What the server ends by itself: draining, which lets everybody finish, and cutting, which
 // doesn't.
 #include <chrono>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/session/session.h"
 #include "support/catch.h"
@@ -136,6 +138,87 @@ TEST_CASE("Session: before a restart an idle connection gets a moment for one mo
     CHECK(wire->take() == "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
   }
   SECTION("unused") { host.pass(1ms); }
+  CHECK(wire->closed);
+}
+
+TEST_CASE("Session: drain ends server-sent events, whose client comes again (HTML 9.2.3)",
+          "[session][drain]") {
+  struct Case {
+    std::string_view method;
+    std::vector<http::Field> fields;
+    bool ends;
+  };
+  const Case c =
+      GENERATE(Case{"GET", {{"Content-Type", "text/event-stream"}}, true},
+               Case{"GET", {{"content-type", "Text/Event-Stream; charset=utf-8"}}, true},
+               Case{"POST", {{"content-type", "text/event-stream"}}, false},  // comes once
+               Case{"GET", {{"content-type", "text/event-stream"}, {"content-length", "9"}}, false},
+               Case{"GET", {{"content-type", "text/plain"}}, false},
+               Case{"GET", {{"x-content-ty", "text/event-stream"}}, false}, Case{"GET", {}, false});
+  const bool before = GENERATE(true, false);  // or it begins while the server drains
+  CAPTURE(c.method, c.fields.size(), c.ends, before);
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(std::string(c.method) + " / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+  HttpCall& call = *application.http.at(0);
+  if (!before) host.drain();
+  call.responder()->send_head({200, c.fields});
+  call.responder()->send_content("event", More::Yes);
+  CHECK(host.session().client_returns() == (c.ends && before));
+  if (before) host.drain();
+  host.finish_batch();
+  CHECK(call.disconnects == (c.ends ? 1 : 0));
+  CHECK((call.responder() == nullptr) == c.ends);
+  CHECK(wire->closed == c.ends);
+  if (c.ends) {
+    CHECK(wire->take().ends_with("\r\n5\r\nevent\r\n0\r\n\r\n"));
+    CHECK_FALSE(wire->reset);
+    return;
+  }
+  call.responder()->send_content("rest", More::No);
+  host.finish_batch();
+  CHECK(wire->take().find("rest") != std::string::npos);
+  CHECK(wire->closed);
+  CHECK(call.disconnects == 0);
+}
+
+TEST_CASE("Session: an event stream whose head waits ends in order too", "[session][drain]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(kGet);
+  application.http.at(0)->responder()->send_head({200, {{"content-type", "text/event-stream"}}});
+  host.drain();
+  host.finish_batch();
+  CHECK(wire->take() ==
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n"
+        "connection: close\r\n\r\n");
+  CHECK(wire->closed);
+  CHECK(application.http[0]->disconnects == 1);
+}
+
+TEST_CASE("Session: cut_short ends what is in progress", "[session][cut]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  SECTION("an exchange without a response: 503") {
+    wire->send(kGet);
+    host.session().cut_short();
+    host.finish_batch();
+    CHECK(wire->take().starts_with("HTTP/1.1 503 "));
+    CHECK_FALSE(wire->reset);
+  }
+  SECTION("a response that has begun: a cut") {
+    wire->send(kGet);
+    application.http.at(0)->responder()->send_head({200, {}});
+    application.http.at(0)->responder()->send_content("part", More::Yes);
+    host.session().cut_short();
+    host.finish_batch();
+    CHECK(wire->reset);
+  }
+  CHECK(application.http.at(0)->disconnects == 1);
+  CHECK(application.http.at(0)->responder() == nullptr);
   CHECK(wire->closed);
 }
 
