@@ -1,0 +1,244 @@
+"""The places for workers: a process in each, started, watched, replaced, and stopped.
+
+The supervisor decides when; nothing here knows of its signals, of systemd or of who asks for
+metrics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from cppasgi.board import MetricsBoard
+from cppasgi.jobs import Jobs
+from cppasgi.listeners import Listener
+from cppasgi.recycling import WorkerLimits
+from cppasgi.stop_times import KILL_SECONDS
+from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
+
+logger = logging.getLogger("cppasgi.supervisor")
+
+_LONG_LIFE_SECONDS = 10.0
+"""A worker that ends after less counts as one that can't live: restarts then come more slowly."""
+_MOST_BACK_OFF_SECONDS = 30.0
+ANSWER_SECONDS = 3.0
+"""An event loop that gave no sign of life for so long is stuck; it is asked every second."""
+
+
+class Workers:
+    """All of them.
+
+    Attributes:
+        slots: the places, at least one.
+        processes: whatever process still lives, those that drain too.
+        restarts: how many workers were started in another's place, by the reason.
+        are_up: set by the supervisor once all have started; from then on the end of one is no
+            failure of the start.
+        status: exit status that the end of workers asks for.
+        left_early: whether one ended in order without being asked by us.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        board: MetricsBoard,
+        limits: WorkerLimits,
+        jobs: Jobs,
+        stopping: asyncio.Event,
+        *,
+        graceful_timeout: float,
+        drain_delay: float,
+        reloads: bool,
+    ) -> None:
+        """Prepares; `Supervisor` says what the arguments mean."""
+        self._command = command
+        self._board = board
+        self._limits = limits
+        self._jobs = jobs
+        self._stopping = stopping
+        self._graceful_timeout = graceful_timeout
+        self._drain_delay = drain_delay
+        self._reloads = reloads
+        self._watches: set[asyncio.Task[Any]] = set()
+        self.slots: list[Slot] = []
+        self.processes: set[WorkerProcess] = set()
+        self.restarts = dict.fromkeys(("died", "replaced", "recycled"), 0)
+        self.are_up = False
+        self.status = 0
+        self.left_early = False
+
+    def check(self) -> None:
+        """Looks which have ended; to be called at SIGCHLD."""
+        for worker in list(self.processes):
+            worker.check()
+
+    def some_answers(self) -> bool:
+        """Whether anybody is served."""
+        return any(worker.state == "ready" and self.answers(worker) for worker in self.processes)
+
+    def answers(self, worker: WorkerProcess, within: float = ANSWER_SECONDS) -> bool:
+        """Whether a worker's event loop has given a sign of life lately."""
+        age = self._board.heartbeat_age(worker.slot)
+        return (worker.age if age is None else age) < within
+
+    def pass_on(self, signum: signal.Signals) -> None:
+        """Sends a signal to all that have a handler for it."""
+        for worker in self.processes:
+            if worker.state != "starting":
+                worker.signal(signum)
+
+    def kill(self) -> None:
+        """Ends all by force; for a signal handler."""
+        for worker in self.processes:
+            worker.signal(signal.SIGKILL)
+
+    # --- starting ---
+
+    async def start(self, listeners: Sequence[Listener], count: int) -> None:
+        """Starts ``count`` workers, the first on these sockets; returns when all are ready.
+
+        One that can't start ends everything, unless files are watched.
+        """
+        self.slots = [Slot(1, listeners)]
+        self.slots += [self._another_slot(number) for number in range(2, count + 1)]
+        await self._start_all()
+
+    def _another_slot(self, number: int) -> Slot:
+        return Slot(number, [listener.another() for listener in self.slots[0].listeners])
+
+    async def _start_all(self) -> None:
+        """Starts a worker in every place; one that can't start ends everything."""
+        stopping = self._jobs.begin(self._stopping.wait())
+        left: set[asyncio.Task[Any]] = {self._jobs.begin(self._start(slot)) for slot in self.slots}
+        while left and not stopping.done():
+            done, left = await asyncio.wait({*left, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            left.discard(stopping)
+            if not all(task.result() for task in done) and not self._reloads:
+                self._stopping.set()
+                return
+
+    async def _start(self, slot: Slot) -> bool:
+        """Starts a process in a place, as its worker if it gets ready; False if it doesn't."""
+        place = self._board.allocate()
+        try:
+            worker = WorkerProcess.start(
+                slot.number, self._command, slot.listeners, self._limits.for_one(), place
+            )
+        except OSError as error:
+            self._board.retire(place)
+            logger.error("Worker %d can't be started: %s", slot.number, error)
+            self.status = self.status or 1
+            return False
+        self.processes.add(worker)
+        watch = asyncio.ensure_future(self._watch(slot, worker))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+        if not await worker.is_started():
+            return False
+        if slot not in self.slots:  # it was taken away meanwhile
+            self._drain(worker, signal.SIGHUP)
+            return False
+        slot.worker = worker
+        logger.info("Worker %d is ready, process %d", worker.number, worker.pid)
+        return True
+
+    async def _watch(self, slot: Slot, worker: WorkerProcess) -> None:
+        status = await worker.ended()
+        self.processes.discard(worker)
+        self._board.retire(worker.slot)
+        if worker.ended_well(status):
+            logger.info("Worker %d (process %d) has stopped", worker.number, worker.pid)
+            return
+        how = how_it_ended(status)
+        logger.error("Worker %d (process %d) %s", worker.number, worker.pid, how)
+        if self._reloads or (self.are_up and not self._stopping.is_set()):
+            pass
+        elif status in (0, -signal.SIGTERM):  # asked by somebody who may be about to ask us too
+            self.left_early = True
+        else:
+            self.status = self.status or max(status, 1)
+        if worker is slot.worker and worker.state != "draining":
+            await self._restart(slot, worker)
+
+    async def _restart(self, slot: Slot, dead: WorkerProcess) -> None:
+        """Puts a new process in the place of one that died, again and again until one lives."""
+        async with slot.changing:
+            slot.failures = slot.failures + 1 if dead.age < _LONG_LIFE_SECONDS else 0
+            while slot.worker is dead and slot in self.slots and not self._stopping.is_set():
+                if slot.failures > 1:
+                    delay = min(2.0 ** (slot.failures - 2), _MOST_BACK_OFF_SECONDS)
+                    logger.warning("Worker %d is started again in %.0f s", slot.number, delay)
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(self._stopping.wait(), delay)
+                        return
+                if await self._start(slot):
+                    self.restarts["died"] += 1
+                else:
+                    slot.failures += 1
+
+    # --- replacing ---
+
+    async def replace(self, slot: Slot, reason: str) -> bool:
+        """Starts a successor, then has the worker drain; False if the successor can't start."""
+        async with slot.changing:
+            former = slot.worker
+            if not await self._start(slot):
+                logger.error("Worker %d stays, as its successor can't start", slot.number)
+                return False
+            self.restarts[reason] += 1
+            if former is not None:
+                self._drain(former, signal.SIGHUP)
+            return True
+
+    async def recycle(self) -> None:
+        """Replaces workers that have reached a limit, one at a time."""
+        for slot in list(self.slots):
+            worker = slot.worker
+            if worker is None or worker.state != "ready":
+                continue
+            reason = worker.limits.reached(
+                requests=self._board.requests(worker.slot),
+                seconds=worker.age,
+                pid=worker.pid,
+            )
+            if reason is not None:
+                logger.info("Replacing worker %d after %s", slot.number, reason)
+                await self.replace(slot, "recycled")
+
+    def _drain(self, worker: WorkerProcess, signum: signal.Signals) -> None:
+        delay = 0.0 if signum == signal.SIGHUP else self._drain_delay
+        worker.drain(signum, delay + self._graceful_timeout + KILL_SECONDS)
+
+    async def add(self) -> None:
+        """Makes one more place, and starts a worker in it."""
+        slot = self._another_slot(len(self.slots) + 1)
+        self.slots.append(slot)
+        logger.info("Adding worker %d", slot.number)
+        async with slot.changing:
+            if not await self._start(slot) and slot in self.slots:
+                self.slots.remove(slot)
+                slot.close()
+
+    def take_away(self) -> None:
+        """Gives the last place up; its worker drains."""
+        if len(self.slots) == 1:
+            logger.warning("The last worker stays")
+            return
+        slot = self.slots.pop()
+        logger.info("Taking worker %d away", slot.number)
+        slot.close()
+        if slot.worker is not None:
+            self._drain(slot.worker, signal.SIGHUP)
+
+    async def stop(self) -> None:
+        """Has all of them end, and waits for that."""
+        for worker in self.processes:
+            self._drain(worker, signal.SIGTERM)
+        for slot in self.slots:
+            slot.close()
+        while self._watches:
+            await asyncio.wait(self._watches)
