@@ -7,6 +7,7 @@
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/python_types.h"
 
@@ -38,6 +39,7 @@ PyObject* call_cycle(PyObject* self, Call&& call) {
 
 PyObject* call_receive(PyObject* self, PyObject* const*, std::size_t count,
                        PyObject* keywords) noexcept {
+  hold_at_interpreter_end();
   if (PyVectorcall_NARGS(count) != 0 || keywords != nullptr) {
     PyErr_SetString(PyExc_TypeError, "receive() takes no arguments");
     return nullptr;
@@ -47,6 +49,7 @@ PyObject* call_receive(PyObject* self, PyObject* const*, std::size_t count,
 
 PyObject* call_send(PyObject* self, PyObject* const* arguments, std::size_t count,
                     PyObject* keywords) noexcept {
+  hold_at_interpreter_end();
   const bool by_name =
       keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1 && PyVectorcall_NARGS(count) == 0;
   if (!by_name && (PyVectorcall_NARGS(count) != 1 || keywords != nullptr)) {
@@ -74,6 +77,7 @@ int channel_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 void channel_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   reinterpret_cast<Channel*>(self)->cycle->drop_reference();
   free_object(self);
@@ -132,6 +136,7 @@ PySendResult end_returned(ApplicationCall* call, PyObject** result) {
 }
 
 PySendResult application_call_send(PyObject* self, PyObject* argument, PyObject** result) noexcept {
+  hold_at_interpreter_end();
   auto* call = reinterpret_cast<ApplicationCall*>(self);
   *result = nullptr;
   if (is_stepped(call)) return PYGEN_ERROR;
@@ -166,6 +171,7 @@ PythonRef find_method(PyObject* object, PyObject* name) {
 // throw(): what asyncio uses to cancel. The application may catch it and go on.
 PyObject* application_call_throw(PyObject* self, PyObject* const* arguments,
                                  Py_ssize_t count) noexcept {
+  hold_at_interpreter_end();
   auto* call = reinterpret_cast<ApplicationCall*>(self);
   if (is_stepped(call)) return nullptr;
   if (call->over) return raise_thrown(arguments, count);
@@ -192,6 +198,7 @@ PyObject* application_call_throw(PyObject* self, PyObject* const* arguments,
 
 // close(): the call has ended with it, as if the application had let GeneratorExit pass.
 PyObject* application_call_close(PyObject* self, PyObject*) noexcept {
+  hold_at_interpreter_end();
   auto* call = reinterpret_cast<ApplicationCall*>(self);
   if (is_stepped(call)) return nullptr;
   if (call->over) Py_RETURN_NONE;
@@ -227,6 +234,7 @@ int application_call_traverse(PyObject* self, visitproc visit, void* arg) noexce
 }
 
 int application_call_clear(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   auto* call = reinterpret_cast<ApplicationCall*>(self);
   call->over = true;
   Py_CLEAR(call->coroutine);
@@ -236,6 +244,7 @@ int application_call_clear(PyObject* self) noexcept {
 
 // The cycle goes first: what comes after it may run Python, and the core must not call it then.
 void application_call_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   auto* call = reinterpret_cast<ApplicationCall*>(self);
   const PythonRef coroutine = PythonRef::steal(call->coroutine);

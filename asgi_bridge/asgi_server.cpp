@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "asgi_bridge/interpreter_end.h"
 #include "server/metrics.h"
 
 namespace cppasgi::bridge {
@@ -15,6 +16,7 @@ namespace cppasgi::bridge {
 std::unique_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pybind11::object loop,
                                                const AsgiServerOptions& options,
                                                pybind11::object served) {
+  hold_at_interpreter_end();
   std::unique_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_sends_files(options.sends_files);
   server->application_.set_patience(options.after_disconnect_timeout, served.ptr());

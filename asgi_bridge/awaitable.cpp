@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/nesting.h"
 #include "asgi_bridge/python_types.h"
 
@@ -118,6 +119,7 @@ int waiter_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int waiter_clear(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   Waiter* waiter = Waiter::of(self);
   Py_CLEAR(waiter->callback);
   Py_CLEAR(waiter->context);
@@ -129,6 +131,7 @@ int waiter_clear(PyObject* self) noexcept {
 
 // It is in no list any more: those own what is in them.
 void waiter_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   waiter_clear(self);
   free_object(self);
@@ -168,6 +171,7 @@ PyObject* waiter_add_done_callback(PyObject* self, PyObject* const* args, Py_ssi
 // cancel(msg=None)
 PyObject* waiter_cancel(PyObject* self, PyObject* const* args, Py_ssize_t count,
                         PyObject* keywords) noexcept {
+  hold_at_interpreter_end();
   Waiter* waiter = Waiter::of(self);
   if (waiter->state != Waiter::State::Pending) Py_RETURN_FALSE;
   const PythonRef keep = PythonRef::share(self);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "asgi_bridge/awaitable.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/python_types.h"
 
 namespace cppasgi::bridge {
@@ -48,12 +49,14 @@ int completed_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int completed_clear(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   Py_CLEAR(reinterpret_cast<Completed*>(self)->value);
   Py_CLEAR(reinterpret_cast<Completed*>(self)->exception);
   return 0;
 }
 
 void completed_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   completed_clear(self);
   free_object(self);

@@ -6,6 +6,7 @@
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/cycle.h"
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/python_types.h"
 
 namespace cppasgi::bridge {
@@ -24,6 +25,7 @@ struct Notice {
 PyTypeObject* notice_type = nullptr;
 
 PySendResult notice_send(PyObject* self, PyObject*, PyObject** result) noexcept {
+  hold_at_interpreter_end();
   auto* notice = reinterpret_cast<Notice*>(self);
   *result = nullptr;
   if (notice->over) {
@@ -51,6 +53,7 @@ int notice_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 void notice_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   auto* notice = reinterpret_cast<Notice*>(self);
   Py_CLEAR(notice->message);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/loop_core.h"
 #include "asgi_bridge/python_types.h"
 
@@ -31,6 +32,7 @@ struct Callback {
 PyTypeObject* callback_type = nullptr;
 
 PyObject* call_callback(PyObject* self, PyObject* const*, std::size_t, PyObject*) noexcept {
+  hold_at_interpreter_end();
   auto* callback = reinterpret_cast<Callback*>(self);
   LoopBridge* bridge = callback->bridge;
   if (bridge == nullptr) Py_RETURN_NONE;

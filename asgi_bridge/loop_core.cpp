@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/loop_handle.h"
 #include "asgi_bridge/loop_turn.h"
 #include "asgi_bridge/python_ref.h"
@@ -65,6 +66,7 @@ PythonRef add_call(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
 
 PyObject* core_call_soon(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                          PyObject* keywords) noexcept {
+  hold_at_interpreter_end();
   if (LoopCore::of(self)->debug)
     return call_stock(interned().call_soon, self, arguments, count, keywords);
   return add_call(self, arguments, count, keywords).release();
@@ -72,6 +74,7 @@ PyObject* core_call_soon(PyObject* self, PyObject* const* arguments, Py_ssize_t 
 
 PyObject* core_call_soon_threadsafe(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                                     PyObject* keywords) noexcept {
+  hold_at_interpreter_end();
   LoopCore* core = LoopCore::of(self);
   if (core->debug)
     return call_stock(interned().call_soon_threadsafe, self, arguments, count, keywords);
@@ -93,6 +96,7 @@ PyObject* core_time(PyObject*, PyObject*) noexcept {
 }
 
 PyObject* core_run_once(PyObject* self, PyObject*) noexcept {
+  hold_at_interpreter_end();
   LoopCore* core = LoopCore::of(self);
   if (core->waiter == nullptr || core->scheduled == nullptr) {
     PyErr_SetString(PyExc_RuntimeError, "the loop has no selector");
@@ -185,6 +189,7 @@ int core_set_debug(PyObject* self, PyObject* value, void*) noexcept {
 }
 
 PyObject* core_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
+  hold_at_interpreter_end();
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) return nullptr;
   LoopCore* core = LoopCore::of(self);
@@ -208,6 +213,7 @@ int core_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int core_clear(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   LoopCore* core = LoopCore::of(self);
   core->closed = true;  // for whoever is freed later and still knows it
   Py_CLEAR(core->ready);
@@ -220,6 +226,7 @@ int core_clear(PyObject* self) noexcept {
 }
 
 void core_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   delete LoopCore::of(self)->waiter;
   core_clear(self);

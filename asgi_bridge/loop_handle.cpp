@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/python_types.h"
 
 namespace cppasgi::bridge {
@@ -43,6 +44,7 @@ int handle_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int handle_clear(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   Handle* handle = Handle::of(self);
   handle->cancelled = true;  // for whoever still knows it
   drop_call(handle);
@@ -52,6 +54,7 @@ int handle_clear(PyObject* self) noexcept {
 }
 
 void handle_dealloc(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
   if (Handle::of(self)->weak_references != nullptr) PyObject_ClearWeakRefs(self);
   handle_clear(self);
@@ -59,6 +62,7 @@ void handle_dealloc(PyObject* self) noexcept {
 }
 
 PyObject* handle_cancel(PyObject* self, PyObject*) noexcept {
+  hold_at_interpreter_end();
   Handle* handle = Handle::of(self);
   handle->cancelled = true;
   if (!handle->running) drop_call(handle);
@@ -75,6 +79,7 @@ PyObject* handle_get_context(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* handle_repr(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   const PythonRef callback = PythonRef::share(Handle::of(self)->callback);
   if (!callback) return PyUnicode_FromString("<Handle cancelled>");
   return PyUnicode_FromFormat("<Handle %R>", callback.get());
@@ -98,6 +103,7 @@ PyObject* handle_get_source(PyObject*, void*) noexcept { Py_RETURN_NONE; }
 
 // So asyncio's own turn runs a handle.
 PyObject* handle_run(PyObject* self, PyObject*) noexcept {
+  hold_at_interpreter_end();
   if (!run_handle(Handle::of(self)->loop, self)) return nullptr;
   Py_RETURN_NONE;
 }

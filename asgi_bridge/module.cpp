@@ -20,6 +20,7 @@
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/departure.h"
 #include "asgi_bridge/interned.h"
+#include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/loop_bridge.h"
 #include "asgi_bridge/loop_core.h"
 #include "asgi_bridge/loop_handle.h"
@@ -37,6 +38,7 @@ using cppasgi::Address;
 using cppasgi::Departure;
 using cppasgi::bridge::AsgiServer;
 using cppasgi::bridge::AsgiServerOptions;
+using cppasgi::bridge::hold_at_interpreter_end;
 using std::chrono::milliseconds;
 
 // (host, port), a path, or None for an unnamed Unix socket.
@@ -204,12 +206,14 @@ int server_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 int server_clear(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   if (AsgiServer* server = server_of(self)) server->clear();
   return 0;
 }
 
 // Before anything that is garbage with it is cleared: its loop still works.
 void server_finalize(PyObject* self) noexcept {
+  hold_at_interpreter_end();
   if (AsgiServer* server = server_of(self)) server->close();
 }
 
