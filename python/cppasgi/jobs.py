@@ -1,17 +1,20 @@
-"""What the supervisor does beside everything else, until it stops."""
+"""What the supervisor does beside everything else."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger("cppasgi.supervisor")
 
+_PAUSE_SECONDS = 1.0
+"""After a failure, before the job goes on."""
+
 
 class Jobs:
-    """Tasks that a stop cancels, and whose failures the log tells."""
+    """Tasks whose failures the log tells."""
 
     def __init__(self) -> None:
         self._jobs: set[asyncio.Task[Any]] = set()
@@ -23,6 +26,15 @@ class Jobs:
         job.add_done_callback(self._on_done)
         return job
 
+    def begin_permanent(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Begins one that has no end: after a failure ``work`` is called again."""
+        self.begin(_again_and_again(work))
+
+    async def finish(self) -> None:
+        """Waits until there is none."""
+        while self._jobs:
+            await asyncio.wait(self._jobs)
+
     def cancel(self) -> None:
         """Cancels all."""
         for job in self._jobs:
@@ -32,3 +44,12 @@ class Jobs:
         self._jobs.discard(job)
         if not job.cancelled() and (error := job.exception()) is not None:
             logger.error("The supervisor failed at something: %s", error, exc_info=error)
+
+
+async def _again_and_again(work: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            logger.error("The supervisor failed at something: %s", error, exc_info=error)
+        await asyncio.sleep(_PAUSE_SECONDS)

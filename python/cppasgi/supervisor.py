@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from cppasgi.board import MetricsBoard
 from cppasgi.jobs import Jobs
@@ -83,6 +84,7 @@ class Supervisor:
         self._notifier = Notifier.of_service(os.environ)
         self._stopping = asyncio.Event()
         self._jobs = Jobs()
+        self._monitoring = Jobs()
         self._workers = Workers(
             command,
             self._board,
@@ -128,12 +130,12 @@ class Supervisor:
                 self._listeners.announce()
                 if self._notifier is not None:
                     self._notifier.ready()
-                self._jobs.begin(self._replace_on_demand())
-                self._jobs.begin(self._look_after_workers())
+                self._jobs.begin_permanent(self._replace_on_demand)
+                self._jobs.begin_permanent(self._look_after_workers)
                 if self._notifier is not None:
-                    self._jobs.begin(self._notify(self._notifier))
+                    self._jobs.begin_permanent(partial(self._notify, self._notifier))
                 if self._reloads:
-                    self._jobs.begin(watch_files(self.replace_workers))
+                    self._jobs.begin_permanent(partial(watch_files, self.replace_workers))
                 await self._stopping.wait()
             if self._notifier is not None:
                 self._notifier.stopping()
@@ -147,7 +149,7 @@ class Supervisor:
         """From now on the endpoint of the metrics answers, to the very end."""
         if self._monitor is None:
             return
-        serving = asyncio.ensure_future(self._monitor.serve())
+        serving = self._monitoring.begin(self._monitor.serve())
         try:
             await self._monitor.started()
         except RuntimeError:
@@ -213,12 +215,11 @@ class Supervisor:
             self._set_up_logging()
             if self._notifier is not None:
                 self._notifier.reloading()
-            for slot in list(self._workers.slots):
-                if not await self._workers.replace(slot, "replaced"):
-                    logger.error("The other workers stay as they are")
-                    break
-            if self._notifier is not None:
-                self._notifier.ready()
+            try:
+                await self._workers.replace_all()
+            finally:
+                if self._notifier is not None:
+                    self._notifier.ready()
 
     async def _look_after_workers(self) -> None:
         while True:

@@ -63,7 +63,7 @@ class Workers:
         self._graceful_timeout = graceful_timeout
         self._drain_delay = drain_delay
         self._reloads = reloads
-        self._watches: set[asyncio.Task[Any]] = set()
+        self._watches = Jobs()
         self.slots: list[Slot] = []
         self.processes: set[WorkerProcess] = set()
         self.restarts = dict.fromkeys(("died", "replaced", "recycled"), 0)
@@ -123,20 +123,21 @@ class Workers:
 
     async def _start(self, slot: Slot) -> bool:
         """Starts a process in a place, as its worker if it gets ready; False if it doesn't."""
-        place = self._board.allocate()
+        place = None
         try:
+            place = self._board.allocate()
             worker = WorkerProcess.start(
                 slot.number, self._command, slot.listeners, self._limits.for_one(), place
             )
-        except OSError as error:
-            self._board.retire(place)
+        except Exception as error:
+            if place is not None:
+                self._board.retire(place)
             logger.error("Worker %d can't be started: %s", slot.number, error)
-            self.status = self.status or 1
+            if not self.are_up:
+                self.status = self.status or 1
             return False
         self.processes.add(worker)
-        watch = asyncio.ensure_future(self._watch(slot, worker))
-        self._watches.add(watch)
-        watch.add_done_callback(self._watches.discard)
+        self._watches.begin(self._watch(slot, worker))
         if not await worker.is_started():
             return False
         if slot not in self.slots:  # it was taken away meanwhile
@@ -174,6 +175,7 @@ class Workers:
                     logger.warning("Worker %d is started again in %.0f s", slot.number, delay)
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), delay)
+                    if self._stopping.is_set() or slot not in self.slots:
                         return
                 if await self._start(slot):
                     self.restarts["died"] += 1
@@ -182,11 +184,25 @@ class Workers:
 
     # --- replacing ---
 
+    async def replace_all(self) -> None:
+        """Replaces one after another; the rest stays when one can't be."""
+        for slot in list(self.slots):
+            if not await self.replace(slot, "replaced"):
+                logger.error("The other workers stay as they are")
+                return
+
     async def replace(self, slot: Slot, reason: str) -> bool:
-        """Starts a successor, then has the worker drain; False if the successor can't start."""
+        """Starts a successor, then has the worker drain; False if the successor can't start.
+
+        A place that was given up needs none.
+        """
         async with slot.changing:
             former = slot.worker
+            if slot not in self.slots:
+                return True
             if not await self._start(slot):
+                if slot not in self.slots:
+                    return True
                 logger.error("Worker %d stays, as its successor can't start", slot.number)
                 return False
             self.restarts[reason] += 1
@@ -240,5 +256,4 @@ class Workers:
             self._drain(worker, signal.SIGTERM)
         for slot in self.slots:
             slot.close()
-        while self._watches:
-            await asyncio.wait(self._watches)
+        await self._watches.finish()

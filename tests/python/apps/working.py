@@ -47,6 +47,7 @@ def compute(seconds: float) -> None:
 
 async def live(scope: Any, receive: Any, send: Any) -> None:
     await receive()
+    await asyncio.sleep(float(os.environ.get("TEST_START_SECONDS", "0")))
     if Path(os.environ.get("TEST_BROKEN", "/nowhere")).exists():
         raise RuntimeError("broken")
     await send({"type": "lifespan.startup.complete"})

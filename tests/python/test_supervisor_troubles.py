@@ -1,0 +1,105 @@
+"""What goes wrong around a supervisor, and what it does then: nothing of that is for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+
+import pytest
+from conftest import StartServer
+from server_process import ServerProcess
+from test_workers import APP, answering, workers_of
+from waiting import wait_until
+
+from cppasgi.board import MetricsBoard
+from cppasgi.jobs import Jobs
+from cppasgi.listeners import Listeners
+from cppasgi.recycling import WorkerLimits
+from cppasgi.workers import Workers
+
+
+def replaced(process: ServerProcess) -> list[int]:
+    """The workers, once SIGHUP has replaced all of them."""
+    before = set(workers_of(process))
+    process.send_signal(signal.SIGHUP)
+    wait_until(lambda: before.isdisjoint(workers_of(process)), 30)
+    return workers_of(process)
+
+
+def test_worker_that_is_taken_away_during_a_replacement(server: StartServer) -> None:
+    process = server(APP, "--workers", "3", env={"TEST_START_SECONDS": "0.5"})
+    before = workers_of(process)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)  # the first successor starts
+    process.send_signal(signal.SIGTTOU)
+    wait_until(lambda: set(before).isdisjoint(workers_of(process)), 30)
+    wait_until(lambda: len(workers_of(process)) == 2, 10)
+    assert len(replaced(process)) == 2
+    assert answering(process) == set(workers_of(process))
+    assert "Traceback" not in process.log()
+    assert "stay as they are" not in process.log()
+    assert process.stop() == 0
+
+
+@pytest.mark.python_side
+def test_permanent_job_goes_on_after_any_failure(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cppasgi.jobs._PAUSE_SECONDS", 0)
+    calls = 0
+
+    async def fails() -> None:
+        nonlocal calls
+        calls += 1
+        raise ValueError("not today")
+
+    async def main() -> None:
+        jobs = Jobs()
+        jobs.begin_permanent(fails)
+        while calls < 3:
+            await asyncio.sleep(0.001)
+        jobs.cancel()
+        await jobs.finish()
+
+    asyncio.run(main())
+    assert caplog.text.count("The supervisor failed at something: not today") >= 3
+
+
+@pytest.mark.python_side
+def test_worker_without_a_place_on_the_board_is_not_added(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    code = """
+import json, os, time
+os.write(json.loads(os.environ["_CPPASGI_WORKER"])["ready_fd"], b"1")
+time.sleep(20)
+"""
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        jobs = Jobs()
+        workers = Workers(
+            [sys.executable, "-c", code],
+            MetricsBoard.create(1),
+            WorkerLimits(0, 0, 0),
+            jobs,
+            stopping,
+            graceful_timeout=0,
+            drain_delay=0,
+            reloads=False,
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, workers.check)
+        listeners = Listeners(["tcp:0:interface=127.0.0.1"], shared=True)
+        await workers.start(listeners.open(), 1)
+        workers.are_up = True
+        await workers.add()
+        assert len(workers.slots) == 1
+        stopping.set()
+        jobs.cancel()
+        await workers.stop()
+        assert workers.status == 0
+
+    asyncio.run(main())
+    assert "Worker 2 can't be started: all slots of the metrics board are taken" in caplog.text
