@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ _WORD = 8
 _FLAGS = 0  # the block with one byte for each block, 1 while it is lent
 _PAST = 1  # the block with what blocks counted that were taken back
 _FIRST = 2
+LEAST_SLOTS = 256
+SLOTS_PER_WORKER = 4
+"""Each worker's own, its successor's, and those of predecessors that drain."""
 
 
 class Row(NamedTuple):
@@ -43,6 +47,10 @@ _CONNECTIONS = next(row for row in LAYOUT if row.family == "cppasgi_connections"
 _HEARTBEAT = next(row for row in LAYOUT if row.family == "cppasgi_worker_heartbeat_seconds")
 
 
+LAYOUT_ID = zlib.crc32(repr((METRICS_BYTES, LAYOUT)).encode())
+"""Tells layouts apart: after an upgrade in place a worker's may differ from its supervisor's."""
+
+
 class BoardSlot(NamedTuple):
     """One worker's block: the board's descriptor as that process knows it, and the place in it."""
 
@@ -60,7 +68,7 @@ class MetricsBoard:
         self._words = memoryview(self._memory).cast("Q")
 
     @classmethod
-    def create(cls, slots: int = 256) -> MetricsBoard:
+    def create(cls, slots: int = LEAST_SLOTS) -> MetricsBoard:
         """Makes an empty board for at most ``slots`` workers at a time.
 
         What isn't used takes no memory. The descriptor isn't inherited unless asked for.

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cppasgi.board import MetricsBoard
+from cppasgi.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
 from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listeners
 from cppasgi.monitoring import SupervisorStatus
@@ -75,7 +75,7 @@ class Supervisor:
         self._drain_delay = drain_delay
         self._reloads = reloads
         self._set_up_logging_again = set_up_logging
-        self._board = MetricsBoard.create()
+        self._board = MetricsBoard.create(max(workers * SLOTS_PER_WORKER, LEAST_SLOTS))
         self._monitor = (
             None if metrics is None else monitoring_server(metrics, self._board, self.describe)
         )

@@ -16,6 +16,11 @@ VARIABLE = "_CPPASGI_WORKER"
 """Environment variable with a `Worker` as JSON; whoever has it is a worker process."""
 
 
+READY = b"1"
+READY_UNCOUNTED = b"0"
+"""What a worker writes into its pipe when it is ready."""
+
+
 class Worker(NamedTuple):
     """This process as one of a supervisor's.
 
@@ -24,14 +29,14 @@ class Worker(NamedTuple):
         supervisor: process id of the supervisor, with which the worker ends.
         sockets: descriptors of bound sockets, each with its backlog.
         ready_fd: the end of a pipe: a byte says ready, closing it without one says failed.
-        board: where it counts.
+        board: where it counts; None where its supervisor's version of cppasgi counts otherwise.
     """
 
     number: int
     supervisor: int
     sockets: tuple[tuple[int, int], ...]
     ready_fd: int
-    board: BoardSlot
+    board: BoardSlot | None
 
     @classmethod
     def inherited(cls, environ: MutableMapping[str, str]) -> Worker | None:
@@ -45,12 +50,17 @@ class Worker(NamedTuple):
             return None
         import json
 
-        from cppasgi.board import BoardSlot
+        from cppasgi.board import LAYOUT_ID, BoardSlot
 
         values = json.loads(text)
         values["sockets"] = tuple((fd, backlog) for fd, backlog in values["sockets"])
-        values["board"] = BoardSlot(*values["board"])
-        worker = cls(**values)
+        is_known = values.pop("layout") == LAYOUT_ID
+        board = BoardSlot(*values.pop("board"))
+        if not is_known:
+            os.close(board.fd)
+        values["board"] = board if is_known else None
+        # What another version has besides is passed over.
+        worker = cls(**{name: values[name] for name in cls._fields})
         for descriptor in worker.descriptors():
             os.set_inheritable(descriptor, False)
         _native.die_with_parent(worker.supervisor, signal.SIGTERM)
@@ -60,16 +70,19 @@ class Worker(NamedTuple):
         """The environment variable for the process."""
         import json
 
-        return {VARIABLE: json.dumps(self._asdict())}
+        from cppasgi.board import LAYOUT_ID
+
+        return {VARIABLE: json.dumps({**self._asdict(), "layout": LAYOUT_ID})}
 
     def descriptors(self) -> list[int]:
         """Those that the process has to inherit."""
-        return [self.ready_fd, self.board.fd, *(descriptor for descriptor, _ in self.sockets)]
+        board = [] if self.board is None else [self.board.fd]
+        return [self.ready_fd, *board, *(descriptor for descriptor, _ in self.sockets)]
 
     def report_ready(self) -> None:
-        """Tells the supervisor that connections are accepted. Once."""
+        """Tells the supervisor that connections are accepted, and whether they count. Once."""
         try:
-            os.write(self.ready_fd, b"1")
+            os.write(self.ready_fd, READY_UNCOUNTED if self.board is None else READY)
             os.close(self.ready_fd)
         except BrokenPipeError:
             pass  # The supervisor is gone, and a signal on its way.

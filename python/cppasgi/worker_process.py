@@ -16,7 +16,7 @@ from cppasgi.board import BoardSlot
 from cppasgi.listeners import Listener
 from cppasgi.monitoring import WorkerState, WorkerStatus
 from cppasgi.recycling import WorkerLimits
-from cppasgi.worker import Worker
+from cppasgi.worker import READY_UNCOUNTED, Worker
 
 logger = logging.getLogger("cppasgi.supervisor")
 
@@ -31,6 +31,7 @@ class WorkerProcess:
         limits: after which it is to be replaced.
         slot: its block of the board.
         started: when, on ``time.monotonic()``'s clock.
+        counts: whether it writes into its block of the board.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class WorkerProcess:
         self.slot = slot
         self.state: WorkerState = "starting"
         self.started = time.monotonic()
+        self.counts = True
         self._asked: Signals | None = None
         self._process = process
         self._loop = asyncio.get_running_loop()
@@ -153,7 +155,9 @@ class WorkerProcess:
             self.signal(SIGKILL)
 
     def _on_ready_fd(self) -> None:
-        self._set_started(is_ready=os.read(self._ready_fd, 1) == b"1")
+        said = os.read(self._ready_fd, 1)
+        self.counts = said != READY_UNCOUNTED
+        self._set_started(is_ready=bool(said))
 
     def _set_started(self, *, is_ready: bool) -> None:
         if self._started.done():

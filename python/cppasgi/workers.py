@@ -82,6 +82,8 @@ class Workers:
 
     def answers(self, worker: WorkerProcess, within: float = ANSWER_SECONDS) -> bool:
         """Whether a worker's event loop has given a sign of life lately."""
+        if not worker.counts:  # its signs of life aren't where we look
+            return True
         age = self._board.heartbeat_age(worker.slot)
         return (worker.age if age is None else age) < within
 
@@ -145,6 +147,12 @@ class Workers:
             return False
         slot.worker = worker
         logger.info("Worker %d is ready, process %d", worker.number, worker.pid)
+        if not worker.counts:
+            logger.warning(
+                "Worker %d is of another version of cppasgi than its supervisor: what it does "
+                "isn't counted until the service is restarted",
+                worker.number,
+            )
         return True
 
     async def _watch(self, slot: Slot, worker: WorkerProcess) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
+import httpx
 import pytest
 from conftest import StartServer
 from server_process import ServerProcess
 from test_workers import APP, answering, workers_of
 from waiting import wait_until
 
-from cppasgi.board import MetricsBoard
+import cppasgi
+from cppasgi.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
 from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listeners
 from cppasgi.recycling import WorkerLimits
@@ -68,6 +73,15 @@ def test_permanent_job_goes_on_after_any_failure(
 
 
 @pytest.mark.python_side
+def test_board_has_places_for_all_workers_there_may_be() -> None:
+    board = MetricsBoard.create(1024 * SLOTS_PER_WORKER)  # as many as --workers takes
+    slots = [board.allocate() for _ in range(1024 * SLOTS_PER_WORKER)]
+    assert len({slot.place for slot in slots}) == 4096
+    board.close()
+    assert LEAST_SLOTS >= SLOTS_PER_WORKER
+
+
+@pytest.mark.python_side
 def test_worker_without_a_place_on_the_board_is_not_added(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -103,3 +117,30 @@ time.sleep(20)
 
     asyncio.run(main())
     assert "Worker 2 can't be started: all slots of the metrics board are taken" in caplog.text
+
+
+@pytest.mark.python_side
+def test_workers_of_another_version_are_served_but_not_counted(
+    server: StartServer, tmp_path: Path
+) -> None:
+    """An upgrade in place, and then SIGHUP: the supervisor is still the old one."""
+    package = tmp_path / "cppasgi"
+    shutil.copytree(Path(cppasgi.__file__).parent, package)
+    metrics = f"unix:{tmp_path}/metrics.sock"
+    process = server(
+        *(APP, "--workers", "1", "--metrics", metrics), env={"PYTHONPATH": str(tmp_path)}
+    )
+    for _ in range(3):
+        process.get("/")
+    with (package / "board.py").open("a") as board:
+        board.write("\nLAYOUT_ID += 1  # of the next version\n")
+    assert len(replaced(process)) == 1
+    process.wait_for_log("Worker 1 is of another version of cppasgi than its supervisor")
+    assert process.get("/").status_code == 200
+    time.sleep(4)  # a worker without a sign of life for 3 s would count as stuck
+    transport = httpx.HTTPTransport(uds=f"{tmp_path}/metrics.sock", verify=False)
+    with httpx.Client(transport=transport) as client:
+        assert client.get("http://test/readyz").status_code == 200
+        status = json.loads(client.get("http://test/status").text)
+        assert status["totals"]["requests"] == 3
+    assert process.stop() == 0
