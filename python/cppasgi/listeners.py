@@ -37,11 +37,17 @@ _FIRST_SYSTEMD_DESCRIPTOR = 3
 
 
 class Listener(NamedTuple):
-    """A bound socket; ``backlog`` 0 is the server's default."""
+    """A bound socket; ``backlog`` 0 is the server's default.
+
+    Attributes:
+        is_own: whether others have sockets of their own at the same address, over which the kernel
+            spreads new connections.
+    """
 
     address: ListenAddress
     socket: socket.socket
     backlog: int = 0
+    is_own: bool = False
 
     def another(self) -> Listener:
         """A socket of its own at the same address, or the same once more where that can't be.
@@ -55,7 +61,7 @@ class Listener(NamedTuple):
             socket.SOL_SOCKET, socket.SO_REUSEPORT
         ):
             bound = _bind_tcp(self.socket.family, self.socket.getsockname(), shared=True)
-            return Listener(self.address, bound, self.backlog)
+            return Listener(self.address, bound, self.backlog, is_own=True)
         return Listener(self.address, self.socket.dup(), self.backlog)
 
 
@@ -142,7 +148,7 @@ class Listeners:
                 address = claimed.getsockname()
                 claimed.close()
             bound = _bind_tcp(family, address, shared=self._shared)
-            return Listener(bound.getsockname()[:2], bound, endpoint.backlog)
+            return Listener(bound.getsockname()[:2], bound, endpoint.backlog, self._shared)
         if isinstance(endpoint, UnixEndpoint):
             return self._open_unix(endpoint)
         if isinstance(endpoint, SystemdEndpoint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -187,6 +188,18 @@ class Slot:
         self.worker: WorkerProcess | None = None
         self.failures = 0
         self.changing = asyncio.Lock()
+
+    def stop_listening(self) -> None:
+        """Has the kernel send its share of new connections to the other places.
+
+        Those that wait are reset. Only while no process serves here: the next one that does listens
+        again. Sockets that places share go on listening.
+        """
+        for listener in self.listeners:
+            # One that doesn't listen would hand its end on to connections that it accepts later.
+            listens = listener.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if listener.is_own and listens:
+                listener.socket.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         """Gives up its sockets; processes that have them go on."""

@@ -178,6 +178,8 @@ class Workers:
         async with slot.changing:
             slot.failures = slot.failures + 1 if dead.age < _LONG_LIFE_SECONDS else 0
             while slot.worker is dead and slot in self.slots and not self._stopping.is_set():
+                if slot.failures and self._serves_elsewhere(slot):
+                    slot.stop_listening()
                 if slot.failures > 1:
                     delay = min(2.0 ** (slot.failures - 2), _MOST_BACK_OFF_SECONDS)
                     logger.warning("Worker %d is started again in %.0f s", slot.number, delay)
@@ -189,6 +191,14 @@ class Workers:
                     self.restarts["died"] += 1
                 else:
                     slot.failures += 1
+
+    def _serves_elsewhere(self, slot: Slot) -> bool:
+        """Whether new connections have another place to go."""
+        others = (each.worker for each in self.slots if each is not slot)
+        return any(
+            worker is not None and worker.state == "ready" and not worker.is_over
+            for worker in others
+        )
 
     # --- replacing ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
@@ -70,6 +71,34 @@ def test_permanent_job_goes_on_after_any_failure(
 
     asyncio.run(main())
     assert caplog.text.count("The supervisor failed at something: not today") >= 3
+
+
+def test_worker_that_cannot_start_again_takes_no_connections(
+    server: StartServer, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    env = {"TEST_BROKEN": str(broken)}
+    process = server(APP, "--workers", "2", "--lifespan", "on", env=env)
+    assert len(answering(process)) == 2
+    broken.touch()
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    process.wait_for_log("Worker . is started again in")
+    begun = time.monotonic()
+    assert len(answering(process)) == 1
+    assert time.monotonic() - begun < 10
+    broken.unlink()
+    process.wait_for_log(r"(?s)is started again in.*is ready", 20)
+    assert answering(process) == set(workers_of(process))
+    assert process.stop() == 0
+
+
+def test_last_worker_that_dies_leaves_the_waiting_to_its_successor(server: StartServer) -> None:
+    env = {"TEST_START_SECONDS": "0.5"}
+    process = server(APP, "--workers", "1", "--worker-lifetime", "1000", env=env)
+    old = workers_of(process)[0]
+    os.kill(old, signal.SIGKILL)
+    process.wait_for_log("was ended by SIGKILL")
+    assert int(process.get("/").text) != old
 
 
 @pytest.mark.python_side
