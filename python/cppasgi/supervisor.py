@@ -8,6 +8,7 @@ they are doing, SIGTTIN and SIGTTOU add and take away a worker (docs/design/0007
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -175,7 +176,7 @@ class Supervisor:
         def on(signum: signal.Signals, function: Callable[[], object]) -> None:
             loop.add_signal_handler(signum, function)
 
-        on(signal.SIGCHLD, self._workers.check)
+        on(signal.SIGCHLD, self._on_ended_child)
         on(signal.SIGHUP, self.replace_workers)
         on(signal.SIGUSR1, self._reopen_logs)
         on(signal.SIGUSR2, lambda: self._workers.pass_on(signal.SIGUSR2))
@@ -190,6 +191,24 @@ class Supervisor:
     def _abandon(self) -> None:
         self._workers.kill()
         self._listeners.remove_files()
+
+    def _on_ended_child(self) -> None:
+        self._workers.check()
+        if os.getpid() == 1:
+            self._reap_orphans()
+
+    def _reap_orphans(self) -> None:
+        """Waits for those who aren't ours.
+
+        In a container its first process is given the children of all that have ended; nobody else
+        waits for them, so that they would take up places in the kernel's table.
+        """
+        workers = {worker.pid for worker in self._workers.processes}
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in workers:  # it has ended just now: another signal is on its way
+                    break
+                os.waitpid(ended.si_pid, os.WNOHANG)
 
     def _reopen_logs(self) -> None:
         self._set_up_logging()

@@ -30,6 +30,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(float(seconds))
         await text(send, "slow, but here")
         return
+    if name == "orphan":  # its parent ends, and leaves it to the first process of the container
+        await (await asyncio.create_subprocess_shell("sleep 0.3 &")).wait()
+        await text(send, "left alone")
+        return
     if name == "stubborn":
         await stay()
         return
