@@ -190,7 +190,7 @@ class Server:
         """
 
     def cut_short(self) -> None:
-        """Ends what still is in progress: requests get 503, begun responses are cut."""
+        """Ends what is left: requests get 503, begun responses are cut, idle connections close."""
 
     def cancel_applications(self) -> int:
         """Cancels the tasks of all running application calls and returns how many there were."""

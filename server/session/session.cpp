@@ -322,10 +322,19 @@ void Session::drain() {
 }
 
 void Session::cut_short() {
-  if (phase_ == Phase::Exchange) {
-    refuse(503, "Server is shutting down");
-  } else if (phase_ == Phase::WebSocket) {
-    cut();
+  switch (phase_) {
+    case Phase::Exchange:
+      refuse(503, "Server is shutting down");
+      break;
+    case Phase::WebSocket:
+      cut();
+      break;
+    case Phase::Idle:
+    case Phase::Head:
+      if (unsent_bytes() == 0) cut();  // else the client still reads its response
+      break;
+    default:
+      break;
   }
 }
 

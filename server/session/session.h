@@ -41,7 +41,7 @@ class Session final : private net::StreamObserver {
   // drain() ends what has no end of its own, whose client then comes again: an open WebSocket, or
   // server-sent events.
   bool client_returns() const;
-  // The time for what is in progress is over: 503, or a cut where a response has begun.
+  // The time is over: 503, or a cut where a response has begun; an end for who only may go on.
   void cut_short();
   void cut();     // drops the connection now; whoever is in the middle of something hears of it
   void refuse();  // 503 instead of any request: there are too many connections

@@ -222,6 +222,25 @@ TEST_CASE("Session: cut_short ends what is in progress", "[session][cut]") {
   CHECK(wire->closed);
 }
 
+TEST_CASE("Session: cut_short doesn't wait for a request that may never come", "[session][cut]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(kGet);
+  answer(*application.http.at(0));
+  host.finish_batch();
+  wire->take();
+  const bool begun = GENERATE(false, true);
+  if (begun) wire->send(kPartOfHead);
+  host.drain(Departure::Restart);
+  host.finish_batch();
+  CHECK_FALSE(wire->closed);
+  host.session().cut_short();
+  host.finish_batch();
+  CHECK(wire->take().empty());
+  CHECK(wire->closed);
+}
+
 TEST_CASE("Session: cut drops the connection, and the exchange hears of it once",
           "[session][cut]") {
   TestApplication application;
