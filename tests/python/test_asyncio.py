@@ -206,7 +206,7 @@ def test_cancelled_serve_stops_the_server(run: Any) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         data = await client.reader.read()
-        assert not data or data.startswith(b"HTTP/1.1 500 ")
+        assert not data or data.startswith(b"HTTP/1.1 503 ")
         await client.close()
         with pytest.raises(ConnectionRefusedError):
             await Client.open(server)

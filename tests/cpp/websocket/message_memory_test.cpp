@@ -70,8 +70,9 @@ TEST_CASE("MessageMemory: what all take together is bounded, and one alone may t
   CHECK(second.resize(std::size_t{1} << 40));
 }
 
-TEST_CASE("WebSocketProtocol: a message counts from its first part to its last, as much as it holds",
-          "[websocket][memory]") {
+TEST_CASE(
+    "WebSocketProtocol: a message counts from its first part to its last, as much as it holds",
+    "[websocket][memory]") {
   MessageMemory memory(0);
   {
     Peer peer(memory);
