@@ -59,6 +59,7 @@ LAYERS: dict[str, list[str]] = {
         "python",
         "posix",
     ],
+    "asgi_bridge/interpreter_end.": ["asgi_bridge/", "python", "posix"],
     "asgi_bridge/module.": [
         "asgi_bridge/",
         "server/base/",
