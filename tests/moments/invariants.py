@@ -198,8 +198,6 @@ def expected(cell: Cell) -> tuple[str, ...]:
         codes = ("close 1001", "close 1012")
         early = ("status 503", "closed") if moment in ("half_head", "connecting") else ()
         return (*codes, *early)
-    if app.endless:
-        return ("complete", "cut")
     if moment == "half_head":
         return ("complete", "closed")
     return ("closed",) if moment == "idle" else ("complete",)

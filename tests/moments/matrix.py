@@ -96,13 +96,6 @@ def django_drops_the_response(cell: Cell) -> bool:
     )
 
 
-def red_today(cell: Cell) -> str | None:
-    """Says why a cell that should hold doesn't yet, or returns None."""
-    if cell.app.endless and cell.stops and cell.moment in ("before", "during"):
-        return "a stop cancels the call of an endless stream, so that Django doesn't clean up"
-    return None
-
-
 @dataclass(frozen=True)
 class Cell:
     """One combination, on one kind of server.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
-import matrix
 import pytest
 from clients import Client
 from events import EVENTS
 from invariants import Before, broken, expected
-from matrix import MOMENTS, Cell
+from matrix import MOMENTS, Cell, cells
 from services import Database
 
 from servers import Servers, unreachable
@@ -19,13 +17,7 @@ from servers import Servers, unreachable
 pytestmark = pytest.mark.timeout(180)  # a busy machine takes long to start workers
 
 
-def parameter(cell: Cell) -> Any:
-    reason = matrix.red_today(cell)
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-    return pytest.param(cell, id=str(cell), marks=marks)
-
-
-@pytest.mark.parametrize("cell", [parameter(cell) for cell in matrix.cells()])
+@pytest.mark.parametrize("cell", cells(), ids=str)
 def test_moment(
     cell: Cell, servers: Servers, database: Database, record_property: Callable[[str, str], None]
 ) -> None:
