@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from conftest import StartServer
-from websockets.sync.client import connect
 from waiting import wait_until
+from websockets.sync.client import connect
 from wire import Wire
 
 APP = "apps.forks:app"
