@@ -99,7 +99,9 @@ pybind11::list AsgiServer::overdue_applications(double timeout_seconds) {
   return list;
 }
 
-void AsgiServer::note_heartbeat(double lag_seconds, double gil_wait_seconds) {
+void AsgiServer::note_heartbeat(double lag_seconds, double gil_wait_seconds,
+                                std::uint64_t dropped_lines) {
+  server_.metrics().server_lines_dropped.set(dropped_lines);
   using std::chrono::nanoseconds;
   const auto rounded = [](double seconds) {
     return std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(seconds));

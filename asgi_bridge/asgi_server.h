@@ -55,7 +55,7 @@ class AsgiServer {
   void disown();
   std::size_t connections() const { return server_.connections(); }
   std::size_t running_applications() const { return application_.running(); }
-  void note_heartbeat(double lag_seconds, double gil_wait_seconds);
+  void note_heartbeat(double lag_seconds, double gil_wait_seconds, std::uint64_t dropped_lines);
 
  private:
   AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOptions& options);

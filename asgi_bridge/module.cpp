@@ -26,6 +26,7 @@
 #include "asgi_bridge/loop_handle.h"
 #include "asgi_bridge/message.h"
 #include "server/base/heap.h"
+#include "server/base/line_writer.h"
 #include "server/metrics.h"
 #include "server/options.h"
 #include "server/process/stop_guard.h"
@@ -255,7 +256,8 @@ void define_server(py::module_& module) {
       .def("cut_short", &AsgiServer::cut_short)
       .def("cancel_applications", &AsgiServer::cancel_applications)
       .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
-      .def("note_heartbeat", &AsgiServer::note_heartbeat, py::arg("lag"), py::arg("gil_wait"))
+      .def("note_heartbeat", &AsgiServer::note_heartbeat, py::arg("lag"), py::arg("gil_wait"),
+           py::arg("dropped_lines") = 0)
       .def("close", &AsgiServer::close)
       .def("disown", &AsgiServer::disown)
       .def_property_readonly("connections", &AsgiServer::connections)
@@ -278,6 +280,21 @@ void define_process(py::module_& module) {
   module.def("keep_process", &cppasgi::keep_process);
   module.def("die_with_parent", &cppasgi::die_with_parent, py::arg("parent_pid"),
              py::arg("signum"));
+}
+
+void define_line_writer(py::module_& module) {
+  using cppasgi::LineWriter;
+  py::class_<LineWriter>(module, "LineWriter")
+      .def(py::init<int>(), py::arg("fd"))
+      .def("write", &LineWriter::write, py::arg("lines"))
+      .def_property_readonly("waiting", &LineWriter::waiting)
+      .def("flush", &LineWriter::flush)
+      .def(
+          "finish", [](LineWriter& self, double seconds) { self.finish(to_milliseconds(seconds)); },
+          py::arg("seconds"))
+      .def("discard", &LineWriter::discard)
+      .def_property_readonly("dropped", &LineWriter::dropped)
+      .def("take_untold", &LineWriter::take_untold);
 }
 
 void define_metrics(py::module_& module) {
@@ -322,5 +339,6 @@ void cppasgi::bridge::define_module(py::module_& module) {
   define_process(module);
   define_options(module);
   define_server(module);
+  define_line_writer(module);
   define_metrics(module);
 }

@@ -18,6 +18,7 @@ LAYERS: dict[str, list[str]] = {
     "server/application.h": ["server/base/", "server/http/"],
     "server/metrics.": ["posix"],
     "server/base/file_slice.": ["server/base/", "posix"],
+    "server/base/line_writer.": ["server/base/", "posix"],
     "server/base/heap.": ["malloc"],
     "server/base/": [],
     "server/http/": ["server/base/"],

@@ -205,6 +205,10 @@ std::vector<MetricRow> metrics_layout() {
               "How often a limit or time-out was reached, by its name in docs/configuration.md.",
               "limit")
       .limits()
+      .family("cppasgi_log_lines_dropped_total", "counter",
+              "Log lines that were left out, as they could not be written.", "log")
+      .number(offsetof(Metrics, access_lines_dropped), "access")
+      .number(offsetof(Metrics, server_lines_dropped), "server")
       .family("cppasgi_worker_heartbeat_seconds", "worker", "When the loop last ran, steady clock.")
       .number(offsetof(Metrics, heartbeat))
       .family("cppasgi_worker_loop_lag_seconds", "worker", "How late the loop last ran a timer.")

@@ -132,6 +132,8 @@ struct Metrics {
   Histogram ping_duration;
 
   std::array<Counter, static_cast<std::size_t>(Limit::Count)> limits;
+  Counter access_lines_dropped;
+  Counter server_lines_dropped;
 
   Counter heartbeat;      // when the loop last ran, nanoseconds of the steady clock; 0: never
   Counter last_loop_lag;  // nanoseconds

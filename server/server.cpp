@@ -94,7 +94,7 @@ class Server::Impl final : public session::SessionHost {
     to_fail_.clear();
     flush_all();
     remove_over();
-    access_log.flush();
+    write_access_log();
     hook_called_ = false;  // what this round itself put off is done
   }
 
@@ -137,7 +137,7 @@ class Server::Impl final : public session::SessionHost {
     to_flush_.clear();
     held_.clear();
     remove_over();
-    access_log.flush();
+    finish_access_log();
   }
 
   void disown() {
@@ -310,6 +310,7 @@ class Server::Impl final : public session::SessionHost {
       if (session->next_deadline() <= now) session->on_deadline(now);
       next = std::min(next, session->next_deadline());
     }
+    write_access_log();
     report_left_out(now);
     next = std::min(next, log_limiter.next_report());
     if (next != milliseconds::max()) expect_deadline(next);

@@ -57,6 +57,35 @@ def metrics_layout() -> list[tuple[str, str, str, str, str, int]]:
     that differ in the offset only are to be added up.
     """
 
+class LineWriter:
+    """Writes lines to a descriptor without ever waiting for it (server/base/line_writer.h)."""
+
+    def __init__(self, fd: int) -> None:
+        """``fd`` stays the caller's."""
+
+    def write(self, lines: bytes) -> None:
+        """Writes lines, each with its newline; what can't be written now waits, or is left out."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something couldn't be written yet: `flush` is due every now and then."""
+
+    def flush(self) -> None:
+        """Writes of that what can be written."""
+
+    def finish(self, seconds: float) -> None:
+        """Gives a reader so long to make room, then leaves out what still waits."""
+
+    def discard(self) -> None:
+        """Forgets what waits."""
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were left out so far."""
+
+    def take_untold(self) -> int:
+        """How many of these are to be told now; 0 while lines wait, and a minute after the last."""
+
 class ServerOptions:
     """Options of a server (server/options.h), in seconds and bytes.
 
@@ -202,12 +231,13 @@ class Server:
         is to be called regularly.
         """
 
-    def note_heartbeat(self, lag: float, gil_wait: float) -> None:
+    def note_heartbeat(self, lag: float, gil_wait: float, dropped_lines: int = 0) -> None:
         """Notes that the loop runs now.
 
         Args:
             lag: seconds by which the loop came later than it was due.
             gil_wait: seconds that it waited for the interpreter's lock.
+            dropped_lines: lines of the server log that were left out so far.
         """
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -40,7 +41,14 @@ class AccessLogFile:
         os.close(descriptor)
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        flags = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            # The reader of a FIFO may come later.
+            return os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | flags, 0o666)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return os.open(self.path, os.O_RDWR | os.O_NONBLOCK | flags)
 
 
 def open_access_log(path: str | None, verbosity: int) -> HasFileno | None:

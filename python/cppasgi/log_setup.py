@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
+from cppasgi.log_handler import StandardErrorHandler
 from cppasgi.log_repeats import REPEATS
 
 JSON_FORMAT = "json"
@@ -40,7 +42,10 @@ def set_up_logging(verbosity: int, log_format: str, config: str | None) -> None:
             reason = " ".join(f"{error.__cause__ or error}".split())
             raise LogConfigError(f"{config}: {reason}") from error
         return
-    handler = logging.StreamHandler()
+    if logging.root.handlers:  # it is set up already
+        return
+    # Without standard error its descriptor may be any file's.
+    handler = logging.NullHandler() if sys.stderr is None else StandardErrorHandler()
     handler.setFormatter(_formatter(log_format))
     logging.basicConfig(level=_LEVELS[verbosity], handlers=[handler])
 

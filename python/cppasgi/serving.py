@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cppasgi import _native
 from cppasgi.endpoints import ListenError
+from cppasgi.log_handler import dropped_lines
 from cppasgi.log_repeats import REPEATS
 from cppasgi.loop_watch import LoopWatch
 from cppasgi.stop_times import (
@@ -201,7 +202,7 @@ class Serving:
         return LoopWatch(loop, slow, min(periods), self._on_loop_answer)
 
     def _on_loop_answer(self, lag: float, gil_wait: float) -> None:
-        self._native.note_heartbeat(lag, gil_wait)
+        self._native.note_heartbeat(lag, gil_wait, dropped_lines())
         notifier = self._server.notifier
         if notifier is not None:
             notifier.alive()

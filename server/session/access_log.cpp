@@ -1,12 +1,19 @@
 #include "server/session/access_log.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <system_error>
+#include <utility>
 
 namespace cppasgi::session {
+
+namespace {
+
+// What a reader gets at the end of the server.
+constexpr std::chrono::milliseconds kEndTime{200};
+
+}  // namespace
 
 void AccessLog::add(const AccessRecord& record) {
   if (!enabled()) return;
@@ -19,14 +26,26 @@ void AccessLog::add(const AccessRecord& record) {
 }
 
 void AccessLog::flush() {
-  std::string_view rest = lines_;
-  while (!rest.empty()) {
-    const ssize_t written = write(fd_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (lines_.empty()) return writer_.flush();
+  writer_.write(lines_);
   lines_.clear();
+}
+
+void AccessLog::finish() {
+  flush();
+  writer_.finish(kEndTime);
+}
+
+std::string AccessLog::take_report() {
+  if (const std::uint64_t lines = writer_.take_untold(); lines != 0) {
+    began_to_drop_ = false;
+    return "Access log lines left out, as they could not be written: " + std::to_string(lines);
+  }
+  if (writer_.untold() == 0 || std::exchange(began_to_drop_, true)) return {};
+  const int error = writer_.error();
+  const bool is_unread = error == EAGAIN || error == EPIPE;
+  return "The access log can't be written, so lines are left out: " +
+         (is_unread ? "nobody reads it" : std::generic_category().message(error));
 }
 
 void AccessLog::add_daphnes(const AccessRecord& record, std::time_t now) {

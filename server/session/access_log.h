@@ -1,16 +1,17 @@
 // Access log lines, collected during a batch and written to a descriptor at its end. By default
 // they are Daphne's:
 //   client ident user [local time] "METHOD target" status length
-// The descriptor is the owner's; a write that fails drops its lines, a server doesn't stop for its
-// log.
+// The descriptor is the owner's. A server doesn't stop for its log: see LineWriter.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <string>
 #include <string_view>
 
 #include "server/base/address.h"
+#include "server/base/line_writer.h"
 #include "server/session/access_log_format.h"
 
 namespace cppasgi::session {
@@ -18,26 +19,42 @@ namespace cppasgi::session {
 class AccessLog {
  public:
   // -1: no log. For `format` see AccessLogFormat.
-  explicit AccessLog(int fd, std::string_view format = "daphne") : fd_(fd), format_(format) {}
+  explicit AccessLog(int fd, std::string_view format = "daphne")
+      : enabled_(fd >= 0), writer_(fd), format_(format) {}
 
-  bool enabled() const { return fd_ >= 0; }
+  bool enabled() const { return enabled_; }
   // Whether lines say more than Daphne's, such as how long an exchange took.
   bool wants_details() const { return enabled() && !format_.is_daphnes(); }
   void add(const AccessRecord& record);
-  // Writes what was collected.
+  // Writes what was collected, or has it wait.
   void flush();
+  // The same at the end, when nothing waits any longer.
+  void finish();
   // Forgets it instead.
-  void discard() { lines_.clear(); }
+  void discard() {
+    lines_.clear();
+    writer_.discard();
+  }
+
+  // Do lines wait, or were some left out that the operator hasn't been told of?
+  bool is_behind() const { return writer_.waiting() || writer_.untold() != 0; }
+  // How many were left out so far.
+  std::uint64_t dropped() const { return writer_.dropped(); }
+  // What the operator is to hear now: that lines are being left out, or how many were; empty for
+  // nothing.
+  std::string take_report();
 
  private:
   void add_daphnes(const AccessRecord& record, std::time_t now);
   void append_request(std::string_view method, std::string_view target);
 
-  const int fd_;
+  const bool enabled_;
+  LineWriter writer_;
   AccessLogFormat format_;
   std::string lines_;
   std::time_t formatted_ = -1;
   std::string time_text_;
+  bool began_to_drop_ = false;  // and that was reported
 };
 
 }  // namespace cppasgi::session

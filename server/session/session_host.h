@@ -71,6 +71,9 @@ class SessionHost {
   void log(std::string_view what, const Address* client = nullptr);
   // The same, and a count, when no connection can be accepted.
   void log_shortage(std::error_code error);
+  // Writes what the access log has collected; has a deadline for what couldn't be written.
+  void write_access_log();
+  void finish_access_log();  // at the end
   // Writes how many lines were too many; due at log_limiter.next_report().
   void report_left_out(std::chrono::milliseconds time);
   virtual http1::DefaultFields default_fields() = 0;
@@ -78,6 +81,9 @@ class SessionHost {
 
  protected:
   ~SessionHost() = default;
+
+ private:
+  void report_dropped_lines();
 };
 
 }  // namespace cppasgi::session

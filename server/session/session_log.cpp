@@ -4,6 +4,12 @@
 
 namespace cppasgi::session {
 
+namespace {
+
+constexpr std::chrono::milliseconds kLogRetryTime{250};
+
+}  // namespace
+
 void Session::log_response() {
   log_access(http_.request().method(), http_.request().target(), http_.response_status(),
              &http_.request());
@@ -43,6 +49,24 @@ void SessionHost::log_shortage(std::error_code error) {
   } else {
     log("the kernel can't give new connections at the moment: they wait");
   }
+}
+
+void SessionHost::write_access_log() {
+  access_log.flush();
+  if (!access_log.is_behind()) return;
+  report_dropped_lines();
+  if (access_log.is_behind()) expect_deadline(now() + kLogRetryTime);
+}
+
+void SessionHost::finish_access_log() {
+  access_log.finish();
+  report_dropped_lines();
+}
+
+void SessionHost::report_dropped_lines() {
+  metrics->access_lines_dropped.set(access_log.dropped());
+  const std::string line = access_log.take_report();
+  if (!line.empty()) application.on_log(line);
 }
 
 void SessionHost::report_left_out(std::chrono::milliseconds time) {
