@@ -19,7 +19,7 @@ LAYERS: dict[str, list[str]] = {
     "server/metrics.": ["posix"],
     "server/base/file_slice.": ["server/base/", "posix"],
     "server/base/line_writer.": ["server/base/", "posix"],
-    "server/base/heap.": ["malloc"],
+    "server/base/heap.": ["server/base/", "malloc", "posix"],
     "server/base/": [],
     "server/http/": ["server/base/"],
     "server/http1/": ["server/base/", "server/http/", "server/options.h", "llhttp"],
@@ -45,6 +45,7 @@ LAYERS: dict[str, list[str]] = {
         "server/options.h",
         "server/application.h",
     ],
+    "server/heap_trimmer.": ["server/base/", "server/net/"],
     "server/server.": ["server/", "posix"],
     # The two that know the event loop: one joins it to asyncio's, the other owns it.
     "asgi_bridge/loop_bridge.": ["asgi_bridge/", "server/net/event_loop.h", "python"],

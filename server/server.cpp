@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/base/spread.h"
+#include "server/heap_trimmer.h"
 #include "server/http/date.h"
 #include "server/net/event_loop.h"
 #include "server/net/uv_listener.h"
@@ -55,6 +56,7 @@ class Server::Impl final : public session::SessionHost {
        int access_log_fd)
       : SessionHost(app, server_options, access_log_fd),
         loop_(loop),
+        heap_trimmer_(loop),
         timer_(loop, [this] { check_deadlines(); }),
         drain_timer_(loop, [this] { drain_in_turn(); }) {}
 
@@ -273,6 +275,7 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void flush_all() {
+    if (!to_flush_.empty()) heap_trimmer_.note_work();
     flushing_ = true;
     for (std::size_t i = 0; i < to_flush_.size(); ++i) {
       Session* session = to_flush_[i];
@@ -290,6 +293,7 @@ class Server::Impl final : public session::SessionHost {
 
   // Only here do sessions die: their own callbacks may be on the stack when they end.
   void remove_over() {
+    if (!over_.empty()) heap_trimmer_.note_work();
     for (Session* session : over_) {
       if (session->flush_pending) std::erase(held_, session);
       const std::size_t index = session->index;
@@ -323,6 +327,7 @@ class Server::Impl final : public session::SessionHost {
   }
 
   net::EventLoop& loop_;
+  HeapTrimmer heap_trimmer_;
   net::Timer timer_;
   net::Timer drain_timer_;
   milliseconds timer_due_ = milliseconds::max();

@@ -18,7 +18,7 @@ class ClientDisconnected(ConnectionError):
     """Raised by ``send()`` once the client has left (ASGI HTTP 2.4, WebSocket 2.4)."""
 
 def keep_freed_memory() -> None:
-    """Has the heap of the process keep up to 64 MiB of freed memory (server/base/heap.h)."""
+    """Has the heap of the process keep freed memory while it is busy (server/base/heap.h)."""
 
 def end_at_sigterm() -> None:
     """Has a SIGTERM end the process with status 0, until another handler is installed."""

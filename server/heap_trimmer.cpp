@@ -1,0 +1,63 @@
+#include "server/heap_trimmer.h"
+
+#include <algorithm>
+
+#include "server/base/heap.h"
+
+namespace cppasgi {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr milliseconds kPause{2000};
+// A process that works more than this part of the time is busy: it uses freed memory again.
+constexpr int kBusyPart = 4;
+// But after so many pauses it may have had more than it needs now.
+constexpr int kMostBusyLooks = 15;
+// Beyond what there was at the beginning this much isn't worth the work, nor is freeing so little.
+constexpr std::size_t kLittle = 16 * 1024 * 1024;
+constexpr std::size_t kVain = 1024 * 1024;
+// Work in vain is done for at most this part of the time: a heap of many small pieces takes some
+// ten milliseconds.
+constexpr int kVainPart = 200;
+
+}  // namespace
+
+HeapTrimmer::HeapTrimmer(net::EventLoop& loop)
+    : loop_(loop), timer_(loop, [this] { look(); }), waits_(!keeps_freed_memory()), pause_(kPause) {}
+
+void HeapTrimmer::wait() {
+  waits_ = true;
+  began_ = loop_.now();
+  worked_ = std::clock();
+  timer_.start(pause_);
+}
+
+void HeapTrimmer::look() {
+  const std::chrono::duration<double> worked(static_cast<double>(std::clock() - worked_) /
+                                             CLOCKS_PER_SEC);
+  const bool is_busy = worked * kBusyPart > loop_.now() - began_;
+  if (is_busy && ++busy_looks_ < kMostBusyLooks) return wait();
+  busy_looks_ = 0;
+  waits_ = false;
+  trim();
+}
+
+void HeapTrimmer::trim() {
+  const std::size_t before = resident_bytes();
+  if (before < least_ + kLittle && least_ != 0) {
+    least_ = std::min(least_, before);
+    return;
+  }
+  const auto begun = steady_clock::now();
+  give_back_freed_memory();
+  const auto taken = steady_clock::now() - begun;
+  const std::size_t after = resident_bytes();
+  least_ = least_ == 0 ? after : std::min(least_, after);
+  const bool in_vain = after + kVain > before;
+  pause_ = in_vain ? std::max(kPause, std::chrono::ceil<milliseconds>(kVainPart * taken)) : kPause;
+}
+
+}  // namespace cppasgi
