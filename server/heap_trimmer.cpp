@@ -26,7 +26,10 @@ constexpr int kVainPart = 200;
 }  // namespace
 
 HeapTrimmer::HeapTrimmer(net::EventLoop& loop)
-    : loop_(loop), timer_(loop, [this] { look(); }), waits_(!keeps_freed_memory()), pause_(kPause) {}
+    : loop_(loop),
+      timer_(loop, [this] { look(); }),
+      waits_(!keeps_freed_memory()),
+      pause_(kPause) {}
 
 void HeapTrimmer::wait() {
   waits_ = true;

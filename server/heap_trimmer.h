@@ -31,7 +31,7 @@ class HeapTrimmer {
   std::chrono::milliseconds began_{0};
   std::clock_t worked_ = 0;  // the process, when the wait began
   std::chrono::milliseconds pause_;
-  int busy_looks_ = 0;    // in a row
+  int busy_looks_ = 0;     // in a row
   std::size_t least_ = 0;  // resident memory after the first time; less when there was less
 };
 
