@@ -62,6 +62,8 @@ class LoopWatch:
             try:
                 self._ask()
             except BaseException:  # even a SystemExit, out of somebody's log handler
+                if self._stopped.is_set() or self._loop.is_closed():
+                    return  # it was closed while it was asked
                 with contextlib.suppress(BaseException):
                     logger.exception("The watch over the event loop failed; it goes on")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from types import FrameType
 from typing import Any, ClassVar
@@ -203,6 +204,27 @@ def test_watch_outlives_whatever_its_report_meets(monkeypatch: pytest.MonkeyPatc
 
     asyncio.run(main())
     assert sum("is blocked for" in line for line in reports) >= 2
+
+
+def test_watch_ends_without_a_word_when_its_loop_is_closed_as_it_asks(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread has just found it open, and the loop's own thread closes it."""
+    loop = asyncio.new_event_loop()
+    call_soon_threadsafe = loop.call_soon_threadsafe
+
+    def closed_meanwhile(*call: Any) -> object:
+        loop.close()
+        return call_soon_threadsafe(*call)
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", closed_meanwhile)
+    before = set(threading.enumerate())
+    LoopWatch(loop, 0, 0.001, lambda *_: None)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert loop.is_closed()
+    assert not caplog.records
 
 
 def test_idle_watch_costs_nothing_to_speak_of(server: StartServer) -> None:

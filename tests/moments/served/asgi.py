@@ -28,6 +28,9 @@ from django.db import connection  # noqa: E402
 from served import bare, consumers, views  # noqa: E402  (views: its signals, from the first request on)
 from served.ledger import note  # noqa: E402
 
+if "MOMENTS_COLLECT" in os.environ:
+    gc.set_threshold(1)  # after each object that is made, wherever that is
+
 TARGETS = {
     "ws_sync": consumers.SyncConsumer.as_asgi(),
     "ws_async": consumers.AsyncConsumer.as_asgi(),
