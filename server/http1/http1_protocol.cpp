@@ -103,6 +103,8 @@ bool Http1Protocol::response_started() const { return response_.started(); }
 
 bool Http1Protocol::response_ended() const { return response_.ended(); }
 
+bool Http1Protocol::response_has_all_content() const { return response_.has_all_content(); }
+
 bool Http1Protocol::sends_events() const {
   return response_.begun() && !response_.ended() && response_.is_event_stream() &&
          request_.method() == "GET";

@@ -97,6 +97,7 @@ class Http1Protocol {
   bool head_given() const;        // send_head was called for this request
   bool response_started() const;  // its first byte is in bytes_to_send() or gone
   bool response_ended() const;
+  bool response_has_all_content() const;  // as much as its head announced
   // Does the response never end by itself, and its client come again when it does (an EventSource,
   // HTML 9.2.3)? Those of POST, which people have answered in the same form, end and aren't
   // repeated.

@@ -56,6 +56,10 @@ class ResponseSerializer {
   bool begun() const { return begun_; }
   bool started() const { return started_; }
   bool ended() const { return ended_; }
+  // All that the head announced is written, maybe before the caller says that it was the last.
+  bool has_all_content() const {
+    return started_ && framing_ == Framing::Length && remaining_ == 0;
+  }
   bool closes() const { return closes_; }
   // Are these server-sent events (HTML 9.2) of no announced length? Precondition: begin().
   bool is_event_stream() const { return is_event_stream_ && !has_length_ && has_content(); }

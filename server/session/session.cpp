@@ -340,9 +340,16 @@ void Session::cut_short() {
 
 void Session::cut() {
   if (phase_ == Phase::Over) return;
-  if (phase_ == Phase::Exchange) host_.metrics->responses_cut.add();
+  const bool unsent = unsent_bytes() != 0;
+  const bool in_exchange = phase_ == Phase::Exchange;
+  // The client may have all before the application says that it was the last.
+  const bool complete = in_exchange && exchange_.active() && !exchange_.sends_file() && !unsent &&
+                        http_.response_has_all_content();
+  if (complete) log_response();
+  const bool incomplete = in_exchange && !complete;
+  if (incomplete) host_.metrics->responses_cut.add();
   // An orderly end would tell the client that a response which lasts until the close is complete.
-  if (phase_ == Phase::Exchange || unsent_bytes() != 0) stream_->reset_on_close();
+  if (incomplete || unsent) stream_->reset_on_close();
   enter(Phase::Over);
   exchange_.disconnect();
   if (websocket_ != nullptr) websocket_->disconnect(1006, {});

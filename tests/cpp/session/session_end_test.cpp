@@ -74,6 +74,33 @@ TEST_CASE("Session: a client that leaves during an exchange disconnects it, once
   CHECK(call.disconnects == 1);
 }
 
+TEST_CASE("Session: a client that leaves with all of the announced content has had its response",
+          "[session][end]") {
+  // Starlette sends a file's last bytes and only then, in a message without content, that they were
+  // the last.
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(kGet);
+  HttpCall& call = *application.http.at(0);
+  call.responder()->send_head({200, {{"content-length", "4"}}});
+  const bool all = GENERATE(true, false);
+  call.responder()->send_content(all ? "part" : "par", More::Yes);
+  const bool taken = GENERATE(true, false);  // by the kernel
+  if (!taken) wire->limit_room(10);
+  host.finish_batch();
+  SECTION("it resets the connection") { wire->fail(); }
+  SECTION("the server gives up on the application") { host.session().cut_short(); }
+  host.finish_batch();
+  const bool complete = all && taken;
+  CHECK(host.access() == (complete ? "192.0.2.7:40000 \"GET /\" 200 4\n" : ""));
+  CHECK(host.metrics->responses_cut.value() == (complete ? 0 : 1));
+  CHECK(wire->reset == !complete);
+  CHECK(wire->closed);
+  CHECK(call.disconnects == 1);
+  CHECK(call.responder() == nullptr);
+}
+
 TEST_CASE("Session: a handle finds nothing when the next exchange runs in its place",
           "[session][end]") {
   TestApplication application;
