@@ -41,6 +41,7 @@ class Bystander:
         self._collect = False
         self._news = threading.Condition()
         self._round = 0
+        self._left = False
         self._state = self._ask()
         self.pid: int = self._state["pid"]
         self.latest: dict[str, Any] | None = self._state
@@ -86,7 +87,7 @@ class Bystander:
         with self._news:
             goal = self._round + 2  # one may be under way
             self._collect = collect
-            self._news.wait_for(lambda: self._round >= goal or not self._thread.is_alive(), timeout)
+            self._news.wait_for(lambda: self._round >= goal or self._left, timeout)
             self._collect = False
             self.latest = self._state if self._round >= goal else None
             return self.latest
@@ -98,6 +99,9 @@ class Bystander:
             number += 1
             http = http and self._watched("kept-alive connection", self._use_http)
             websocket = websocket and self._watched("WebSocket", lambda n=number: self._echo(n))
+        with self._news:
+            self._left = True  # nobody needs to wait for news any longer
+            self._news.notify_all()
 
     def _watched(self, name: str, use: Any) -> bool:
         """Uses a connection; False when it has ended, which is trouble unless it was politely."""
