@@ -38,6 +38,8 @@ class Stream {
   // Passes on what has come already, if anything, before it returns. Precondition: it is reading.
   virtual void read_waiting() = 0;
   virtual void stop_reading() = 0;
+  // Whether the peer has sent its last byte, or a reset, though what came before wasn't read yet.
+  virtual bool has_ended() const = 0;
   // At most so many bytes at once from now on.
   virtual void bound_reads(std::size_t bytes) = 0;
 

@@ -145,6 +145,11 @@ std::size_t UvStream::queued_bytes() const {
   return uv_stream_get_write_queue_size(&state_->stream);
 }
 
+bool UvStream::has_ended() const {
+  pollfd socket{fd_of(state_->handle), POLLRDHUP, 0};
+  return poll(&socket, 1, 0) == 1;
+}
+
 void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
   send_or_queue(buffer, tail, 0);
 }

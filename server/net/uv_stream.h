@@ -24,6 +24,7 @@ class UvStream final : public Stream {
   void start_reading(StreamObserver& observer) override;
   void read_waiting() override;
   void stop_reading() override;
+  bool has_ended() const override;
   void bound_reads(std::size_t bytes) override;
   using Stream::write;
   void write(OutputBuffer& buffer, std::string_view tail) override;

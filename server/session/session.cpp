@@ -87,6 +87,7 @@ void Session::resume() {
   receive(input);
   content_taken();
   finish_input();
+  if (!reading_) expect_deadline(presence_deadline());
 }
 
 void Session::finish_failure() {
@@ -107,6 +108,8 @@ void Session::pause_reading_if_full() {
   if (websocket_ != nullptr && websocket_->inbox_is_full())
     host_.metrics->count(Limit::WebSocketQueue);
   stream_->stop_reading();
+  ended_or_sent_ = host_.now();
+  expect_deadline(presence_deadline());
 }
 
 void Session::content_taken() {
@@ -118,6 +121,7 @@ void Session::content_taken() {
 void Session::start_reading() {
   if (client_ended_ || phase_ == Phase::Over) return;
   reading_ = true;
+  ended_unread_ = false;
   stream_->start_reading(*this);
 }
 

@@ -132,6 +132,7 @@ class Session final : private net::StreamObserver {
   bool client_owes_content() const;
   std::chrono::milliseconds reader_deadline() const;
   std::chrono::milliseconds presence_deadline() const;
+  void look_for_client(std::chrono::milliseconds now);
   std::chrono::milliseconds phase_deadline() const;
   void on_phase_deadline(std::chrono::milliseconds now);
   void read_proxy_headers();
@@ -151,11 +152,12 @@ class Session final : private net::StreamObserver {
       std::chrono::milliseconds::max();  // of the last sign that the client reads; max(): nothing
                                          // waits for it
   std::size_t queued_bytes_ = 0;         // then
-  std::chrono::milliseconds ended_or_sent_{0};  // the client's last byte, or ours since then
+  std::chrono::milliseconds ended_or_sent_{0};  // we read no more from then on, or sent something
   std::uint32_t requests_ = 0;                  // so far
   Phase phase_ = Phase::Idle;
   bool reading_ = false;
   bool client_ended_ = false;     // its last byte was read
+  bool ended_unread_ = false;     // it was seen to have sent it, but reading pauses
   bool handling_events_ = false;  // of the HTTP protocol
   bool sending_paused_ =
       false;  // somebody waits until the unsent bytes fall below the low-water mark

@@ -17,7 +17,8 @@ constexpr milliseconds kStopGrace{1'000};
 constexpr milliseconds kRestartGrace{5'000};
 
 // A client that sends nothing more is half-closed, or gone: then its kernel answers what it is sent
-// with a reset. One that is sent nothing for so long counts as gone.
+// with a reset. One that is sent nothing for so long counts as gone. So often it is looked whether
+// one has ended that isn't read from, as the application takes nothing.
 constexpr milliseconds kHalfClosedGrace{2'000};
 
 milliseconds drain_grace(Departure departure) {
@@ -40,7 +41,7 @@ void Session::on_deadline(milliseconds now) {
     host_.metrics->count(Limit::TimeoutSend);
     cut();
   } else if (presence_deadline() <= now) {
-    cut();
+    look_for_client(now);
   } else if (phase_deadline() <= now) {
     on_phase_deadline(now);
   }
@@ -140,11 +141,19 @@ milliseconds Session::reader_deadline() const {
   return deadline_after(queued_since_, host_.options.timeouts.send);
 }
 
-// While something is queued the client has to read on, or resets.
+// While something is queued the client has to read on, or resets. An open WebSocket isn't looked
+// at: the messages that wait unread are still for the application, and pings tell whether it lives.
 milliseconds Session::presence_deadline() const {
-  if (!client_ended_ || phase_ != Phase::Exchange || stream_->queued_bytes() != 0)
-    return milliseconds::max();
+  const bool is_answered =
+      phase_ == Phase::Exchange || (phase_ == Phase::WebSocket && websocket_->is_connecting());
+  if (reading_ || !is_answered || stream_->queued_bytes() != 0) return milliseconds::max();
   return ended_or_sent_ + kHalfClosedGrace;
+}
+
+void Session::look_for_client(milliseconds now) {
+  if (client_ended_ || ended_unread_) return cut();
+  ended_unread_ = stream_->has_ended();
+  ended_or_sent_ = now;
 }
 
 // What is queued doesn't grow until all of it has left.

@@ -53,7 +53,7 @@ void Session::write_or_end(OutputBuffer& buffer) {
 
 void Session::note_sent(std::size_t bytes) {
   host_.metrics->sent_bytes.add(bytes);
-  if (client_ended_ && bytes != 0) ended_or_sent_ = host_.now();
+  if (!reading_ && bytes != 0) ended_or_sent_ = host_.now();
 }
 
 void Session::send_after(std::string_view payload) {
@@ -99,7 +99,7 @@ bool Session::send_file(FileSlice& file) {
 
 void Session::on_written() {
   queued_since_ = milliseconds::max();
-  if (client_ended_) ended_or_sent_ = host_.now();
+  if (!reading_) ended_or_sent_ = host_.now();
   send_unsent();
   expect_deadline(presence_deadline());
   if (exchange_.sends_file()) exchange_.resume_file();

@@ -34,6 +34,7 @@ class WebSocketSession final : public WebSocketResponder {
                   std::string_view reason);  // it is over; a second call does nothing
   void drain();                              // the server is going away
   bool is_open() const { return state_ == State::Open; }
+  bool is_connecting() const { return state_ == State::Connecting; }
   bool takes_input() const { return state_ == State::Open || state_ == State::Closing; }
   bool inbox_is_full() const;
   // Its close frame is in: it sends nothing more (RFC 6455 5.5.1).

@@ -244,3 +244,70 @@ TEST_CASE("Session: a drain lets a half-closed client have its response",
   CHECK(test.wire->take() == kLast);
   CHECK(test.wire->closed);
 }
+
+// --- while the application takes nothing ---
+
+namespace {
+
+// More content than waits for an application; some of it stays in the kernel.
+struct Unread {
+  Unread() : host(application), wire(host.connect()) {
+    const std::string piece(100'000, 'x');
+    wire->send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
+    for (int i = 0; i < 4; ++i) wire->send(piece);
+    host.finish_batch();
+    REQUIRE(wire->waiting_bytes() != 0);
+  }
+  HttpCall& call() { return *application.http.at(0); }
+
+  TestApplication application;
+  FakeHost host;
+  std::shared_ptr<Wire> wire;
+};
+
+}  // namespace
+
+TEST_CASE("Session: a client that ends unread counts as gone, too", "[session][half-close]") {
+  Unread test;
+  CHECK(test.host.take_announced() <= test.host.now() + kGrace);
+  test.host.pass(3 * kGrace);
+  test.host.pass(3 * kGrace);
+  CHECK(test.call().disconnects == 0);  // it is there
+  test.wire->end();
+  test.host.pass(kGrace);  // its end is seen
+  CHECK(test.call().disconnects == 0);
+  CHECK(test.host.session().next_deadline() == test.host.now() + kGrace);
+  SECTION("when nothing is sent") {
+    test.host.pass(kGrace - 1ms);
+    CHECK(test.call().disconnects == 0);
+  }
+  SECTION("when nothing is sent any longer") {
+    test.call().responder()->send_head({200, {}});
+    for (int piece = 0; piece < 3; ++piece) {
+      test.host.pass(kGrace - 1ms);
+      test.call().responder()->send_content("piece", More::Yes);
+      test.host.finish_batch();
+    }
+    test.host.pass(kGrace - 1ms);
+    CHECK(test.call().disconnects == 0);
+  }
+  test.host.pass(1ms);
+  CHECK(test.call().disconnects == 1);
+  CHECK(test.wire->closed);
+}
+
+TEST_CASE("Session: an opening handshake that nobody answers, with frames behind it, ends unread",
+          "[session][half-close]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(opening_handshake() + binary_frame(std::string(100'000, 'x')));
+  wire->send("more");
+  wire->end();
+  host.finish_batch();
+  CHECK(wire->waiting_bytes() != 0);
+  host.pass(kGrace);
+  CHECK_FALSE(wire->closed);
+  host.pass(kGrace);
+  CHECK(wire->closed);
+}

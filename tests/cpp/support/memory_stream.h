@@ -118,6 +118,7 @@ class MemoryStream final : public net::Stream {
   }
   void read_waiting() override { wire_->pump(); }
   void stop_reading() override { wire_->reading = false; }
+  bool has_ended() const override { return wire_->ended_; }
   void bound_reads(std::size_t) override {}  // the test sends in pieces of its own
 
   using net::Stream::write;

@@ -87,7 +87,41 @@ async def accept(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
     return await wait(scope, receive, send, seconds)
 
 
+async def sleep(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
+    """Neither takes nor sends anything."""
+    await asyncio.sleep(seconds)
+
+
+async def answer_late(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
+    """Takes the content after a while, and answers its size."""
+    await asyncio.sleep(seconds)
+    await text(send, str(await size_of_content(receive)))
+    return "sent"
+
+
+async def stream_late(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
+    """Sends pieces first, with so long in between."""
+    await send({"type": "http.response.start", "status": 200})
+    for _ in range(PIECES):
+        await send({"type": "http.response.body", "body": b"piece", "more_body": True})
+        await asyncio.sleep(seconds)
+    await send({"type": "http.response.body", "body": b"%d" % await size_of_content(receive)})
+    return "sent"
+
+
+async def size_of_content(receive: Any) -> int:
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    return size
+
+
 ACTIONS = {
+    "sleep": sleep,
+    "answer-late": answer_late,
+    "stream-late": stream_late,
     "answer": answer,
     "answer-much": answer_much,
     "stream": stream,
