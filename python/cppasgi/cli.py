@@ -24,7 +24,13 @@ from cppasgi.access import open_access_log, reopen_access_log
 from cppasgi.configuration import ConfigurationError, configured
 from cppasgi.endpoints import EndpointError, ListenError, endpoint_descriptions
 from cppasgi.lifespan import Application, LifespanError
-from cppasgi.loader import ApplicationLoadError, load_application, single_callable
+from cppasgi.loader import (
+    ApplicationLoadError,
+    is_factory,
+    load_application,
+    made_by_factory,
+    single_callable,
+)
 from cppasgi.log_setup import LogConfigError, reopen_log_files, set_up_logging
 from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
@@ -149,7 +155,7 @@ class CommandLineInterface:
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options))
             _tune_interpreter()
-            application = single_callable(self.load_asgi_app(options.application))
+            application = single_callable(self._load(options))
             self._serve(cast(Application, application), endpoints, options, worker)
         except ApplicationLoadError as error:
             _fail(str(error), EXIT_FAILURE)
@@ -159,6 +165,19 @@ class CommandLineInterface:
             _fail(str(error), EXIT_LIFESPAN)
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
+
+    def _load(self, options: argparse.Namespace) -> Any:
+        """The application, whether it is named itself or a factory is."""
+        named = self.load_asgi_app(options.application)
+        if options.factory:
+            return made_by_factory(options.application, named)
+        if is_factory(named):
+            logger.warning(
+                "%s takes no scope: taken as what makes the application (--factory says so)",
+                options.application,
+            )
+            return made_by_factory(options.application, named)
+        return named
 
     def _parse(self, args: Sequence[str]) -> argparse.Namespace:
         config = self.parser.parse_args(args).config
@@ -180,7 +199,7 @@ class CommandLineInterface:
 
         problems = 0
         for finding in findings(
-            lambda: self.load_asgi_app(options.application),
+            lambda: self._load(options),
             endpoints,
             options.access_log,
             options.loop,

@@ -45,6 +45,43 @@ def load_application(path: str) -> object:
     return target
 
 
+def is_factory(target: object) -> bool:
+    """Whether ``target`` makes applications and is none itself.
+
+    An application takes a scope (ASGI 2) or three arguments. What can be called without any, and
+    doesn't take whatever comes, is a factory: a function, or the application's class.
+    """
+    try:
+        signature = inspect.signature(target)  # type: ignore[arg-type]
+        signature.bind()
+    except (TypeError, ValueError):
+        return False  # it needs arguments, or nobody knows
+    return not any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values())
+
+
+def made_by_factory(path: str, factory: Any) -> object:
+    """Calls what makes the application.
+
+    The traceback of one that fails is logged at DEBUG.
+
+    Raises:
+        ApplicationLoadError: it raises, or returns something that can't be called.
+    """
+    try:
+        application: object = factory()
+    except Exception as error:
+        logger.debug("The factory %s failed", path, exc_info=True)
+        raise ApplicationLoadError(f'The factory "{path}" failed: {_reason(error)}') from error
+    if not callable(application):
+        if inspect.iscoroutine(application):
+            application.close()
+        raise ApplicationLoadError(
+            f'The factory "{path}" returned no application: a {type(application).__name__} is not '
+            "callable"
+        )
+    return application
+
+
 def single_callable(application: Any) -> object:
     """Makes an ASGI 3 application of one that may be ASGI 2, by asgiref's rules."""
     if (
@@ -68,12 +105,16 @@ def _describe_import_failure(module_name: str, error: Exception) -> str:
     # Only the module itself or a package above it; a missing inner module is another story.
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         return f'Could not import module "{module_name}": {error}'
-    reason = " ".join("".join(traceback.format_exception_only(error)).split())
+    return f'Could not import module "{module_name}": {_reason(error)}'
+
+
+def _reason(error: Exception) -> str:
+    """What the application's own code failed of, and where."""
     if isinstance(error, SyntaxError):
-        reason = f"{type(error).__name__}: {error}"
-    else:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if not f.filename.startswith("<frozen ")]
-        if len(own) > 1:  # The first one is import_module's caller.
-            reason = f"{reason} ({own[-1].filename}, line {own[-1].lineno})"
-    return f'Could not import module "{module_name}": {reason}'
+        return f"{type(error).__name__}: {error}"
+    reason = " ".join("".join(traceback.format_exception_only(error)).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not f.filename.startswith("<frozen ")]
+    if len(own) > 1:  # The first one is our caller.
+        reason = f"{reason} ({own[-1].filename}, line {own[-1].lineno})"
+    return reason

@@ -140,6 +140,11 @@ class OptionParser(argparse.ArgumentParser):
 
     def _add_application(self) -> None:
         group = self.add_argument_group("application")
+        group.add_argument(
+            "--factory",
+            action="store_true",
+            help="what is named isn't the application, but a function that makes it",
+        )
         self._serve(
             group, "--root-path", type=line, default="", help="root_path of every ASGI scope"
         )

@@ -113,7 +113,7 @@ FLAGS = [
 ]
 SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
-    "--sendfile",
+    *("--sendfile", "--factory"),
 ]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
