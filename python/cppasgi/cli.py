@@ -21,7 +21,7 @@ from typing import Any, NoReturn, cast
 
 from cppasgi._native import end_at_sigterm, end_process_in, keep_freed_memory
 from cppasgi.access import open_access_log, reopen_access_log
-from cppasgi.configuration import ConfigurationError, configured
+from cppasgi.configuration import ConfigurationError, configured, load_env_file
 from cppasgi.endpoints import EndpointError, ListenError, endpoint_descriptions
 from cppasgi.lifespan import Application, LifespanError
 from cppasgi.loader import (
@@ -136,7 +136,7 @@ class CommandLineInterface:
             _set_up_logging(options)
         except LogConfigError as error:
             self.parser.error(str(error))
-        sys.path.insert(0, os.getcwd())
+        sys.path.insert(0, os.path.abspath(options.app_dir or os.getcwd()))
         endpoints = endpoint_descriptions(
             options.host,
             options.port,
@@ -181,11 +181,17 @@ class CommandLineInterface:
 
     def _parse(self, args: Sequence[str]) -> argparse.Namespace:
         config = self.parser.parse_args(args).config
+
+        def with_configured() -> argparse.Namespace:
+            return self.parser.parse_args(args, configured(self.parser, config, os.environ))
+
         try:
-            elsewhere = configured(self.parser, config, os.environ)
+            options = with_configured()
+            if options.env_file:
+                load_env_file(options.env_file)
+                options = with_configured()
         except ConfigurationError as error:
             self.parser.error(str(error))
-        options = self.parser.parse_args(args, elsewhere)
         try:
             thread_pool_size()
         except ValueError as error:

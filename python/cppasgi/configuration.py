@@ -67,6 +67,27 @@ def configured(
     return values
 
 
+def load_env_file(path: str) -> None:
+    """Sets the environment variables that ``path`` has and this process hasn't.
+
+    Raises:
+        ConfigurationError: python-dotenv, which reads the file, is missing, or it can't.
+    """
+    try:
+        from dotenv import load_dotenv
+    except ImportError as error:
+        raise ConfigurationError(
+            f"--env-file needs python-dotenv (cppasgi[env]): {error}"
+        ) from None
+    try:
+        with open(path, encoding="utf-8") as stream:
+            load_dotenv(stream=stream)
+    except OSError as error:
+        raise ConfigurationError(f"Can't read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
+
+
 def _is_service(name: str, value: str) -> bool:
     """Whether a variable is one of those by which Kubernetes tells of a Service."""
     words = name.removeprefix(PREFIX).split("_")
@@ -79,9 +100,10 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Actio
     """The key of each flag that may be configured, in the order of their definition."""
     for action in parser._actions:
         names = [name for name in action.option_strings if name.startswith("--")]
-        key = names[0].removeprefix("--").replace("_", "-") if names else action.dest
-        if key not in _COMMAND_LINE_ONLY:
-            yield key, action
+        for name in names or [action.dest]:
+            key = name.removeprefix("--").replace("_", "-")
+            if key not in _COMMAND_LINE_ONLY:
+                yield key, action
 
 
 def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str]]:

@@ -17,6 +17,7 @@ from cppasgi.process_options import add_process_options
 from cppasgi.values import (
     access_log_format,
     field_name,
+    folder,
     line,
     log_format,
     number,
@@ -110,6 +111,7 @@ class OptionParser(argparse.ArgumentParser):
         add(
             "-b",
             "--bind",
+            "--host",
             dest="host",
             type=line,
             help="host or address to listen on (default: 127.0.0.1)",
@@ -144,6 +146,19 @@ class OptionParser(argparse.ArgumentParser):
             "--factory",
             action="store_true",
             help="what is named isn't the application, but a function that makes it",
+        )
+        group.add_argument(
+            "--app-dir",
+            type=folder,
+            metavar="FOLDER",
+            help="where Python looks for the application first (default: the working directory)",
+        )
+        group.add_argument(
+            "--env-file",
+            type=line,
+            metavar="FILE",
+            help="file with environment variables, KEY=VALUE on each line, for those that aren't "
+            "set; needs python-dotenv (cppasgi[env])",
         )
         self._serve(
             group, "--root-path", type=line, default="", help="root_path of every ASGI scope"

@@ -37,6 +37,15 @@ def field_name(text: str) -> str:
     return text
 
 
+def folder(text: str) -> str:
+    """A folder that is there."""
+    from pathlib import Path  # which few starts need
+
+    if not Path(line(text)).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    return text
+
+
 def proxies(text: str) -> list[str]:
     """Whose proxy fields are believed, separated by commas."""
     return [_proxy(entry.strip()) for entry in text.split(",")]

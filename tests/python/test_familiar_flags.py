@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import StartServer
@@ -50,3 +51,34 @@ def test_bad_factories_are_one_line(server_command: list[str], name: str, text: 
     status, line = refused(server_command, "--factory", f"apps.factories:{name}")
     assert status == 1
     assert line.startswith(f'cppasgi: The factory "apps.factories:{name}" {text}')
+
+
+# --- --app-dir, --env-file ---
+
+
+def test_the_application_is_found_in_its_folder(server: StartServer, tmp_path: Path) -> None:
+    (tmp_path / "only_here.py").write_text("from apps.factories import greet\n")
+    path = {"PYTHONPATH": str(HERE)}
+    assert server("only_here:greet", "--app-dir", str(tmp_path), env=path).get("/").text == "made"
+
+
+def test_variables_of_a_file(server: StartServer, tmp_path: Path) -> None:
+    file = tmp_path / "site.env"
+    file.write_text('# comment\nexport GREETING="from the file"\nCPPASGI_SERVER_NAME=of-the-file\n')
+    flags = ("--env-file", str(file))
+    answer = server("apps.factories:greet", *flags).get("/")
+    assert (answer.text, answer.headers["server"]) == ("from the file", "of-the-file")
+    environ = {"GREETING": "from outside", "CPPASGI_SERVER_NAME": "of-outside"}
+    answer = server("apps.factories:greet", *flags, "--workers", "2", env=environ).get("/")
+    assert (answer.text, answer.headers["server"]) == ("from outside", "of-outside")
+    config = tmp_path / "site.toml"
+    config.write_text(f'env-file = "{file}"\n')
+    answer = server("apps.factories:greet", "--config", str(config)).get("/")
+    assert (answer.text, answer.headers["server"]) == ("from the file", "of-the-file")
+
+
+def test_a_file_of_variables_that_is_not_there(server_command: list[str]) -> None:
+    assert refused(server_command, "--env-file", "/no/such/file", "apps.factories:greet") == (
+        2,
+        "cppasgi: error: Can't read /no/such/file: No such file or directory",
+    )

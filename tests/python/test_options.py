@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import subprocess
@@ -42,6 +43,8 @@ FLAGS = [
     Flag("--unix-socket", "/run/a.sock", "/run/a.sock", ("/run/\udcff",)),
     Flag("--fd", "3", 3, ("one", "-1")),
     Flag("--endpoint", "tcp:80", ["tcp:80"]),
+    Flag("--app-dir", "/", "/", ("/no/such/folder", "/dev/null")),
+    Flag("--env-file", "/dev/null", "/dev/null", ("a\nb",)),
     Flag("--root-path", "/prefix", "/prefix", ("/\udcff", "/\t")),
     Flag("--lifespan", "on", "on", ("maybe", "")),
     Flag("--loop", "asyncio", "asyncio", ("twisted", "")),
@@ -115,6 +118,7 @@ SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
     *("--sendfile", "--factory"),
 ]
+LISTS = ["--endpoint"]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
 CONFIGURABLE = [flag for flag in FLAGS if flag.name != "--config"]
@@ -227,6 +231,14 @@ def test_help_names_every_group(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"\n{group}\n" in text
 
 
+def test_bind_is_host_too(tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text('host = "::3"\n')
+    assert parse("--host", "::1", "a:b").host == "::1"
+    assert parse(environ={"CPPASGI_HOST": "::2"}).host == "::2"
+    assert parse(config=str(file)).host == "::3"
+
+
 # --- environment and file ---
 
 
@@ -234,12 +246,12 @@ def test_help_names_every_group(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_flag_has_a_variable_and_a_key(flag: Flag, tmp_path: Path) -> None:
     dest = action(flag.name).dest
     variable = "CPPASGI_" + key(flag.name).replace("-", "_").upper()
-    value = tuple(flag.value) if flag.name == "--endpoint" else flag.value
+    value = tuple(flag.value) if isinstance(flag.value, list) and flag.name in LISTS else flag.value
     assert getattr(parse(environ={variable: flag.good}), dest) == value
     for spelling in (key(flag.name), key(flag.name).replace("-", "_")):
         file = tmp_path / "site.toml"
         quoted = f'"{flag.good}"'
-        file.write_text(f"{spelling} = {[flag.good] if flag.name == '--endpoint' else quoted}\n")
+        file.write_text(f"{spelling} = {[flag.good] if flag.name in LISTS else quoted}\n")
         assert getattr(parse(config=str(file)), dest) == value
     if isinstance(flag.value, int | float):
         file.write_text(f"{key(flag.name)} = {flag.good}\n")
@@ -254,7 +266,7 @@ def test_bad_values_in_environment_and_file(name: str, bad: str, tmp_path: Path)
     file = tmp_path / "site.toml"
     if not bad.isprintable():
         return
-    file.write_text(f'{key(name)} = "{bad}"\n')
+    file.write_text(f"{key(name)} = {[bad] if name in LISTS else json.dumps(bad)}\n")
     with pytest.raises(ConfigurationError, match=f"site.toml: {key(name)}: [^\n]+$"):
         parse(config=str(file))
 
