@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cppasgi {
@@ -119,8 +120,10 @@ struct ServerOptions {
   // twice of it saves nothing.
   Watermarks outgoing{.high_bytes = 32 * 1024, .low_bytes = 16 * 1024};
   ProxyHeaders proxy;
-  std::string server_header = "cppasgi";     // empty sends none
-  bool date_header = true;                   // RFC 9110 6.6.1
+  std::string server_header = "cppasgi";  // empty sends none
+  bool date_header = true;                // RFC 9110 6.6.1
+  // Fields of every final response and handshake that doesn't have one of that name; valid ones.
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string access_log_format = "daphne";  // see session/access_log_format.h
   int backlog = 2048;                        // listen(2)
   int metrics_fd = -1;           // of a file with blocks of metrics.h; may be closed once

@@ -205,7 +205,7 @@ class Server::Impl final : public session::SessionHost {
 
   http1::DefaultFields default_fields() override {
     return {options.date_header ? date_.at(std::time(nullptr)) : std::string_view{},
-            options.server_header, options.daphne_strict};
+            options.server_header, options.headers, options.daphne_strict};
   }
 
   net::EventLoop& loop() { return loop_; }

@@ -111,6 +111,8 @@ class ServerOptions:
     may be closed once the server exists."""
     metrics_slot: int
     """Which of its blocks the server counts in."""
+    headers: list[tuple[str, str]]
+    """Fields of every final response and handshake that has none of that name."""
     access_log_format: str
     """``daphne``, ``combined``, ``json``, or a line with atoms."""
     proxy_address_header: str

@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from cppasgi.process_options import Append
+
 PREFIX = "CPPASGI_"
 CONFIG_VARIABLE = "CPPASGI_CONFIG"
 PROJECT_FILE = "pyproject.toml"
@@ -160,8 +162,8 @@ def _convert(action: argparse.Action, given: Any) -> Any:
         if not _truth(given):
             return None
         return True if action.const is None else action.const
-    if isinstance(action.default, tuple):
-        items = given.split() if isinstance(given, str) else given
+    if isinstance(action, Append):
+        items = action.split(given) if isinstance(given, str) else given
         if not isinstance(items, list):
             raise ValueError(f"{given!r} is not a list")
         return tuple(_convert_one(action, item) for item in items)

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cppasgi import _native
-from cppasgi.process_options import add_process_options
+from cppasgi.process_options import Append, AppendLines, add_process_options
 from cppasgi.values import (
     access_log_format,
     field_name,
     folder,
+    header,
     line,
     log_format,
     number,
@@ -134,7 +135,7 @@ class OptionParser(argparse.ArgumentParser):
             "--endpoint",
             dest="socket_strings",
             metavar="ENDPOINT",
-            action=_Append,
+            action=Append,
             default=(),
             help=r"where to listen in Twisted's grammar, such as tcp:8000:interface=\:\:1 or "
             "unix:/run/site.sock:mode=660; may be repeated",
@@ -253,6 +254,16 @@ class OptionParser(argparse.ArgumentParser):
             const="",
             help="send no Server header",
         )
+        self._serve(
+            group,
+            "--header",
+            dest="headers",
+            type=header,
+            action=AppendLines,
+            default=(),
+            metavar="NAME:VALUE",
+            help="field of every response that has none of that name; may be repeated",
+        )
         time("-t", "--http-timeout", default=0, text="time to the start of a response: 503")
         time("--timeout-request-header", default=30, text="time for a request's head: 408")
         time("--timeout-request-body", default=60, text="time between pieces of a body: 408")
@@ -327,22 +338,6 @@ class OptionParser(argparse.ArgumentParser):
             metavar="FILE",
             help="file for Python's logging.config.dictConfig, JSON or TOML, instead of that",
         )
-
-
-class _Append(argparse.Action):
-    """Collects a list. The first flag begins a new one: what was configured elsewhere gives way."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Adds ``values`` to the list of flags; a tuple is the default or configured elsewhere."""
-        collected = getattr(namespace, self.dest)
-        collected = collected if isinstance(collected, list) else []
-        setattr(namespace, self.dest, [*collected, values])
 
 
 def _expanded(argument: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, _ActionsContainer
-from typing import Protocol
+from argparse import Action, ArgumentParser, Namespace, _ActionsContainer
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from cppasgi.stop_times import GRACEFUL_SECONDS
 from cppasgi.values import address, number, time_limit, workers
@@ -14,6 +15,34 @@ class Serve(Protocol):
 
     def __call__(self, group: _ActionsContainer, *names: str, **settings: object) -> None:
         """Adds a flag that is a keyword of `Server`."""
+
+
+class Append(Action):
+    """Collects a list. The first flag begins a new one: what was configured elsewhere gives way.
+
+    Attributes:
+        split: takes the text of an environment variable apart, which has all of the list.
+    """
+
+    split: Callable[[str], list[str]] = staticmethod(str.split)
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Adds ``values`` to the list of flags; a tuple is the default or configured elsewhere."""
+        collected = getattr(namespace, self.dest)
+        collected = collected if isinstance(collected, list) else []
+        setattr(namespace, self.dest, [*collected, values])
+
+
+class AppendLines(Append):
+    """The same of values that may have blanks: in a variable each has a line of its own."""
+
+    split = staticmethod(str.splitlines)
 
 
 def add_process_options(parser: ArgumentParser, serve: Serve) -> None:

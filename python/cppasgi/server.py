@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from cppasgi import _native
 from cppasgi.endpoints import endpoint_descriptions
+from cppasgi.fields import header_value
 from cppasgi.forked import let_go_in_children
 from cppasgi.lifespan import Lifespan
 from cppasgi.listeners import ListenAddress, listeners_for
@@ -45,7 +46,7 @@ class Server(ServerSettings):
 
         Raises:
             TypeError: the application is not callable.
-            ValueError: an endpoint is wrong or not supported; unknown ``lifespan``,
+            ValueError: an endpoint or a header is wrong or not supported; unknown ``lifespan``,
                 ``loop`` or ``websocket_slow_reader``; a time that is none; a wrong ASGI_THREADS.
             ImportError: uvloop is demanded and not importable.
         """
@@ -59,6 +60,7 @@ class Server(ServerSettings):
         self.endpoints = endpoint_descriptions(
             self.host, self.port, self.unix_socket, self.fd, self.endpoints
         )
+        self.headers = [(name, header_value(name, value)) for name, value in self.headers]
         self._make_loop = loop_factory(self.loop, thread_pool_size())
         self._lifespan = Lifespan(self.application, "off" if self.daphne_strict else self.lifespan)
         self._listeners = listeners_for(self.endpoints, self.worker, announced=self.announced)

@@ -35,6 +35,8 @@ class ServerSettings:
         fd: descriptor of a bound stream socket.
         root_path: ``root_path`` of every scope.
         server_name: value of the ``Server`` header; empty sends none.
+        headers: names and values of fields that every response gets which has none of that
+            name; also the handshakes of WebSockets and the server's own answers.
         access_log: open file (or anything with a descriptor) for access log lines. It must
             stay open while the server runs.
         access_log_format: ``daphne``, ``combined``, ``json`` or a line with gunicorn's atoms,
@@ -130,6 +132,7 @@ class ServerSettings:
     fd: int | None = None
     root_path: str = ""
     server_name: str = "cppasgi"
+    headers: Sequence[tuple[str, str]] = ()
     access_log: HasFileno | None = None
     access_log_format: str = "daphne"
     lifespan: LifespanMode = "auto"

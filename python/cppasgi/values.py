@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from cppasgi import times
 from cppasgi.endpoints import build_endpoint_description_strings
+from cppasgi.fields import header_value, is_field_name
 from cppasgi.log_setup import JSON_FORMAT
 
 _MOST = 2**31 - 1
@@ -32,9 +33,20 @@ def line(text: str) -> str:
 
 def field_name(text: str) -> str:
     """Name of a header field (RFC 9110 5.1); empty is the default one, as with Daphne."""
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*", text):
+    if text and not is_field_name(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a header field")
     return text
+
+
+def header(text: str) -> tuple[str, str]:
+    """A field of every response, as ``NAME:VALUE``."""
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME:VALUE")
+    try:
+        return name, header_value(name, value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def folder(text: str) -> str:

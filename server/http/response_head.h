@@ -3,9 +3,12 @@
 // fields are the protocol's business.
 #pragma once
 
+#include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "server/http/request_head.h"
+#include "server/http/syntax.h"
 
 namespace cppasgi::http {
 
@@ -14,5 +17,10 @@ struct ResponseHead {
   std::vector<Field> fields;
   bool trailers = false;  // trailer fields follow the content; only to who accepts_trailers()
 };
+
+inline bool has_field(const std::vector<Field>& fields, std::string_view name) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [name](const Field& field) { return equals_ignoring_case(field.name, name); });
+}
 
 }  // namespace cppasgi::http

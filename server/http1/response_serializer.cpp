@@ -108,6 +108,9 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
   }
   if (!has_date && !defaults.date.empty()) add_field("date", defaults.date);
   if (!has_server && !defaults.server.empty()) add_field("server", defaults.server);
+  for (const auto& [name, value] : defaults.others) {
+    if (!http::has_field(head.fields, name)) add_field(name, value);
+  }
 }
 
 ContentResult ResponseSerializer::write(std::string_view content, Last last, OutputBuffer& output) {

@@ -5,7 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/base/output_buffer.h"
@@ -27,8 +30,9 @@ enum class ContentResult : std::uint8_t {
 struct DefaultFields {
   std::string_view date;    // the value of Date
   std::string_view server;  // the value of Server
-  bool as_daphne = false;   // the request's version in the status line, and no Content-Length
-                            // but the application's
+  std::span<const std::pair<std::string, std::string>> others;
+  bool as_daphne = false;  // the request's version in the status line, and no Content-Length
+                           // but the application's
 };
 
 class ResponseSerializer {

@@ -145,9 +145,12 @@ const http::RequestHead& WebSocketSession::request() const { return session_.htt
 
 const ConnectionInfo& WebSocketSession::connection() const { return session_.connection(); }
 
-void WebSocketSession::accept(std::string_view subprotocol,
-                              const std::vector<http::Field>& fields) {
+void WebSocketSession::accept(std::string_view subprotocol, const std::vector<http::Field>& given) {
   if (state_ != State::Connecting) return;
+  std::vector<http::Field> fields = given;
+  for (const auto& [name, value] : session_.host().options.headers) {
+    if (!http::has_field(given, name)) fields.push_back({name, value});
+  }
   state_ = State::Open;
   since_ = opened_ = last_message_ = session_.host().now();
   log_access("WSCONNECT");

@@ -9,6 +9,8 @@ import pytest
 from conftest import StartServer
 from server_process import HERE
 
+import cppasgi
+
 
 def refused(server_command: list[str], *args: str) -> tuple[int, str]:
     """Exit status and last line of a command that doesn't start."""
@@ -82,3 +84,29 @@ def test_a_file_of_variables_that_is_not_there(server_command: list[str]) -> Non
         2,
         "cppasgi: error: Can't read /no/such/file: No such file or directory",
     )
+
+
+# --- --header ---
+
+
+def test_fields_of_every_response(server: StartServer) -> None:
+    flags = ("--header", "X-Frame-Options: DENY", "--header", "content-type: text/x-default")
+    process = server("apps.probe:app", *flags)
+    with process.connect() as wire:
+        response = wire.get("/")
+        assert response.header("x-frame-options") == "DENY"
+        assert [v for n, v in response.headers if n == "content-type"] == ["text/plain"]
+        assert wire.get("/raise-before").header("x-frame-options") == "DENY"
+    with process.connect() as wire:
+        response = wire.upgrade("/echo")
+        assert (response.status, response.header("x-frame-options")) == (101, "DENY")
+    with process.connect() as wire:
+        wire.send("GET / HTTP/1.1\r\n\r\n")
+        response = wire.response()
+        assert (response.status, response.header("x-frame-options")) == (400, "DENY")
+
+
+@pytest.mark.parametrize("headers", [[("X-A", "a\r\nX-B: b")], [("", "a")], [("Connection", "x")]])
+def test_bad_fields_are_refused(headers: list[tuple[str, str]]) -> None:
+    with pytest.raises(ValueError, match=r"header field|server's own"):
+        cppasgi.Server(lambda scope, receive, send: None, headers=headers)  # type: ignore

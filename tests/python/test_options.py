@@ -45,6 +45,12 @@ FLAGS = [
     Flag("--endpoint", "tcp:80", ["tcp:80"]),
     Flag("--app-dir", "/", "/", ("/no/such/folder", "/dev/null")),
     Flag("--env-file", "/dev/null", "/dev/null", ("a\nb",)),
+    Flag(
+        "--header",
+        "X-Frame-Options: DENY ",
+        [("X-Frame-Options", "DENY")],
+        ("X-Frame-Options", ": a", "X Y: a", "X: caf\u00e9", "Content-Length: 1", "server: a"),
+    ),
     Flag("--root-path", "/prefix", "/prefix", ("/\udcff", "/\t")),
     Flag("--lifespan", "on", "on", ("maybe", "")),
     Flag("--loop", "asyncio", "asyncio", ("twisted", "")),
@@ -118,7 +124,7 @@ SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
     *("--sendfile", "--factory"),
 ]
-LISTS = ["--endpoint"]
+LISTS = ["--endpoint", "--header"]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
 CONFIGURABLE = [flag for flag in FLAGS if flag.name != "--config"]
@@ -239,6 +245,11 @@ def test_bind_is_host_too(tmp_path: Path) -> None:
     assert parse(config=str(file)).host == "::3"
 
 
+def test_fields_in_a_variable_have_a_line_each() -> None:
+    options = parse(environ={"CPPASGI_HEADER": "X-A: one two\nX-B: three\n"})
+    assert options.headers == (("X-A", "one two"), ("X-B", "three"))
+
+
 # --- environment and file ---
 
 
@@ -246,7 +257,7 @@ def test_bind_is_host_too(tmp_path: Path) -> None:
 def test_every_flag_has_a_variable_and_a_key(flag: Flag, tmp_path: Path) -> None:
     dest = action(flag.name).dest
     variable = "CPPASGI_" + key(flag.name).replace("-", "_").upper()
-    value = tuple(flag.value) if isinstance(flag.value, list) and flag.name in LISTS else flag.value
+    value = tuple(flag.value) if flag.name in LISTS else flag.value
     assert getattr(parse(environ={variable: flag.good}), dest) == value
     for spelling in (key(flag.name), key(flag.name).replace("-", "_")):
         file = tmp_path / "site.toml"

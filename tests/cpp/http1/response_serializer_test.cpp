@@ -123,7 +123,7 @@ TEST_CASE("Response: HEAD has the fields and no content (RFC 9110 9.3.2)", "[htt
 TEST_CASE(
     "Response: Date and Server are added unless the application sent its own (RFC 9110 6.6.1)",
     "[http1]") {
-  const DefaultFields defaults{"today", "me"};
+  const DefaultFields defaults{.date = "today", .server = "me"};
   CHECK(respond(kGet, {200, {}}, {""}, defaults).bytes ==
         "HTTP/1.1 200 OK\r\ndate: today\r\nserver: me\r\ncontent-length: 0\r\n\r\n");
   CHECK(respond(kGet, {200, {{"DATE", "d"}, {"Server", "s"}}}, {""}, defaults).bytes ==
@@ -304,8 +304,16 @@ TEST_CASE("Response: no bytes of the caller's are no chunk (RFC 9112 7.1)", "[ht
   CHECK(protocol.bytes_to_send().take() == kChunkedHead);
 }
 
+TEST_CASE("Response: an operator's fields are added unless the application sent its own",
+          "[http1]") {
+  const std::vector<std::pair<std::string, std::string>> others{{"X-A", "1"}, {"X-B", "2"}};
+  const DefaultFields defaults{.others = others};
+  CHECK(respond(kGet, {200, {{"x-a", "own"}}}, {""}, defaults).bytes ==
+        "HTTP/1.1 200 OK\r\nx-a: own\r\nX-B: 2\r\ncontent-length: 0\r\n\r\n");
+}
+
 TEST_CASE("Response: as Daphne's where its own tests ask for it", "[http1]") {
-  const DefaultFields defaults{{}, {}, true};
+  const DefaultFields defaults{.as_daphne = true};
   CHECK(respond(kGet10, {200, {}}, {"hello"}, defaults).bytes ==
         "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\nhello");
   CHECK(respond(kGet, {200, {}}, {"hello"}, defaults).bytes ==
