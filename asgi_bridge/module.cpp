@@ -132,6 +132,7 @@ void define_options(py::module_& module) {
   def_value(options, "server_header", &ServerOptions::server_header);
   def_value(options, "date_header", &ServerOptions::date_header);
   def_value(options, "headers", &ServerOptions::headers);
+  def_value(options, "access_log_exclude", &ServerOptions::access_log_exclude);
   def_value(options, "access_log_format", &ServerOptions::access_log_format);
   def_value(options, "backlog", &ServerOptions::backlog);
   def_value(options, "metrics_fd", &ServerOptions::metrics_fd);

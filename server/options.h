@@ -124,8 +124,9 @@ struct ServerOptions {
   bool date_header = true;                // RFC 9110 6.6.1
   // Fields of every final response and handshake that doesn't have one of that name; valid ones.
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string access_log_format = "daphne";  // see session/access_log_format.h
-  int backlog = 2048;                        // listen(2)
+  std::string access_log_format = "daphne";     // see session/access_log_format.h
+  std::vector<std::string> access_log_exclude;  // paths, as on the request line, without a line
+  int backlog = 2048;                           // listen(2)
   int metrics_fd = -1;           // of a file with blocks of metrics.h; may be closed once
                                  // the server exists. -1: counted for nobody
   std::size_t metrics_slot = 0;  // which block of it

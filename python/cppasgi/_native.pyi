@@ -113,6 +113,8 @@ class ServerOptions:
     """Which of its blocks the server counts in."""
     headers: list[tuple[str, str]]
     """Fields of every final response and handshake that has none of that name."""
+    access_log_exclude: list[str]
+    """Paths, as on the request line, whose requests get no line."""
     access_log_format: str
     """``daphne``, ``combined``, ``json``, or a line with atoms."""
     proxy_address_header: str

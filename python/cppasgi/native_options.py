@@ -68,6 +68,7 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.proxy_scheme_header = (server.proxy_forwarded_proto_header or "").lower()
     options.trusted_proxies = list(server.forwarded_allow_ips)
     options.access_log_format = server.access_log_format
+    options.access_log_exclude = list(server.access_log_exclude)
     options.headers = list(server.headers)
     options.daphne_strict = server.daphne_strict
     options.date_header = not server.daphne_strict

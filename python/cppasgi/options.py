@@ -22,6 +22,7 @@ from cppasgi.values import (
     line,
     log_format,
     number,
+    path_of_requests,
     port,
     proxies,
     time_limit,
@@ -326,6 +327,15 @@ class OptionParser(argparse.ArgumentParser):
             metavar="FORMAT",
             help="access log lines: daphne, combined, json, or a line with gunicorn's atoms, such "
             "as %%(h)s",
+        )
+        self._serve(
+            group,
+            "--access-log-exclude",
+            type=path_of_requests,
+            action=Append,
+            default=(),
+            metavar="PATH",
+            help="no line for requests of this path, such as /healthz; may be repeated",
         )
         add(
             "--log-fmt",

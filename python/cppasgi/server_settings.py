@@ -41,6 +41,7 @@ class ServerSettings:
             stay open while the server runs.
         access_log_format: ``daphne``, ``combined``, ``json`` or a line with gunicorn's atoms,
             see docs/configuration.md.
+        access_log_exclude: paths, percent-encoded as in requests, that get no line.
         lifespan: ``auto``, ``on`` or ``off``, see `cppasgi.lifespan.Lifespan`.
         loop: event loop that `run()` makes: ``auto``, ``native``, ``asyncio`` or ``uvloop``.
         sendfile: whether the application is offered the extensions ``http.response.pathsend``
@@ -135,6 +136,7 @@ class ServerSettings:
     headers: Sequence[tuple[str, str]] = ()
     access_log: HasFileno | None = None
     access_log_format: str = "daphne"
+    access_log_exclude: Sequence[str] = ()
     lifespan: LifespanMode = "auto"
     loop: LoopName = "auto"
     sendfile: bool = False

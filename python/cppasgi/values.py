@@ -49,6 +49,13 @@ def header(text: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def path_of_requests(text: str) -> str:
+    """The path of a request as it is sent: percent-encoded, without a query."""
+    if not re.fullmatch(r"/[!-~]*", text) or "?" in text or "#" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no path of a request, such as /healthz")
+    return text
+
+
 def folder(text: str) -> str:
     """A folder that is there."""
     from pathlib import Path  # which few starts need

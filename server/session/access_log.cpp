@@ -16,13 +16,19 @@ constexpr std::chrono::milliseconds kEndTime{200};
 }  // namespace
 
 void AccessLog::add(const AccessRecord& record) {
-  if (!enabled()) return;
+  if (!enabled() || excludes(record.target)) return;
   const std::time_t now = std::time(nullptr);
   if (format_.is_daphnes()) {
     add_daphnes(record, now);
   } else {
     format_.append(lines_, record, now);
   }
+}
+
+bool AccessLog::excludes(std::string_view target) const {
+  if (excluded_.empty()) return false;
+  const std::string_view path = target.substr(0, target.find('?'));
+  return std::find(excluded_.begin(), excluded_.end(), path) != excluded_.end();
 }
 
 void AccessLog::flush() {

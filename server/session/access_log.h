@@ -9,6 +9,8 @@
 #include <ctime>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "server/base/address.h"
 #include "server/base/line_writer.h"
@@ -18,9 +20,10 @@ namespace cppasgi::session {
 
 class AccessLog {
  public:
-  // -1: no log. For `format` see AccessLogFormat.
-  explicit AccessLog(int fd, std::string_view format = "daphne")
-      : enabled_(fd >= 0), writer_(fd), format_(format) {}
+  // -1: no log. For `format` see AccessLogFormat. Requests for the paths in `excluded` get no line.
+  explicit AccessLog(int fd, std::string_view format = "daphne",
+                     std::vector<std::string> excluded = {})
+      : enabled_(fd >= 0), writer_(fd), format_(format), excluded_(std::move(excluded)) {}
 
   bool enabled() const { return enabled_; }
   // Whether lines say more than Daphne's, such as how long an exchange took.
@@ -45,12 +48,14 @@ class AccessLog {
   std::string take_report();
 
  private:
+  bool excludes(std::string_view target) const;
   void add_daphnes(const AccessRecord& record, std::time_t now);
   void append_request(std::string_view method, std::string_view target);
 
   const bool enabled_;
   LineWriter writer_;
   AccessLogFormat format_;
+  const std::vector<std::string> excluded_;
   std::string lines_;
   std::time_t formatted_ = -1;
   std::string time_text_;

@@ -36,7 +36,7 @@ class SessionHost {
       : application(application_in),
         options(options_in),
         trusted_proxies(options_in.proxy.trusted),
-        access_log(access_log_fd, options_in.access_log_format),
+        access_log(access_log_fd, options_in.access_log_format, options_in.access_log_exclude),
         deflate(options_in.deflate),
         message_memory(options_in.websocket.max_unfinished_bytes),
         metrics(options_in.metrics_fd, options_in.metrics_slot),

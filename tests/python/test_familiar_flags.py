@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import StartServer
 from server_process import HERE
+from waiting import wait_until
 
 import cppasgi
 
@@ -110,3 +111,23 @@ def test_fields_of_every_response(server: StartServer) -> None:
 def test_bad_fields_are_refused(headers: list[tuple[str, str]]) -> None:
     with pytest.raises(ValueError, match=r"header field|server's own"):
         cppasgi.Server(lambda scope, receive, send: None, headers=headers)  # type: ignore
+
+
+# --- --access-log-exclude ---
+
+
+@pytest.mark.parametrize("form", ["daphne", "json"])
+def test_paths_without_a_line_in_the_access_log(server: StartServer, form: str) -> None:
+    flags = ("--access-log-exclude", "/report/a", "--access-log-exclude", "/echo")
+    process = server("apps.probe:app", "--log-format", form, *flags)
+    for target in ("/report/a", "/report/a?b", "/report/ab", "/"):
+        process.get(target)
+    with process.connect() as wire:
+        wire.upgrade("/echo")
+    with process.connect() as wire:
+        wire.upgrade("/echo/other")
+    wait_until(lambda: "/echo/other" in process.access_log())
+    log = process.access_log()
+    assert "/report/ab" in log
+    assert log.count("/report") == 1
+    assert log.count("/echo") == log.count("/echo/other")

@@ -51,6 +51,7 @@ FLAGS = [
         [("X-Frame-Options", "DENY")],
         ("X-Frame-Options", ": a", "X Y: a", "X: caf\u00e9", "Content-Length: 1", "server: a"),
     ),
+    Flag("--access-log-exclude", "/healthz", ["/healthz"], ("healthz", "/a?b", "/a b", "/\u00e9")),
     Flag("--root-path", "/prefix", "/prefix", ("/\udcff", "/\t")),
     Flag("--lifespan", "on", "on", ("maybe", "")),
     Flag("--loop", "asyncio", "asyncio", ("twisted", "")),
@@ -124,7 +125,7 @@ SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
     *("--sendfile", "--factory"),
 ]
-LISTS = ["--endpoint", "--header"]
+LISTS = ["--endpoint", "--header", "--access-log-exclude"]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
 CONFIGURABLE = [flag for flag in FLAGS if flag.name != "--config"]
