@@ -137,13 +137,17 @@ class CommandLineInterface:
         except LogConfigError as error:
             self.parser.error(str(error))
         sys.path.insert(0, os.path.abspath(options.app_dir or os.getcwd()))
-        endpoints = endpoint_descriptions(
-            options.host,
-            options.port,
-            options.unix_socket,
-            options.file_descriptor,
-            options.socket_strings,
-        )
+        try:
+            endpoints = endpoint_descriptions(
+                options.host,
+                options.port,
+                options.unix_socket,
+                options.file_descriptor,
+                options.socket_strings,
+                options.unix_socket_mode,
+            )
+        except EndpointError as error:
+            self.parser.error(str(error))
         try:
             if options.check:
                 sys.exit(self._check(endpoints, options))

@@ -77,12 +77,20 @@ def endpoint_descriptions(
     unix_socket: str | None = None,
     file_descriptor: int | None = None,
     endpoints: Sequence[str] = (),
+    unix_socket_mode: int | None = None,
 ) -> list[str]:
     """Describes everything to listen on, in alphabetical order.
 
     Same as Daphne's: nothing given is 127.0.0.1:8000, a host alone takes port 8000, a port alone
     takes 127.0.0.1, and with only others no TCP port is opened.
+
+    Raises:
+        EndpointError: there are permissions for a Unix socket, but no such socket.
     """
+    if unix_socket_mode is not None and not unix_socket:
+        raise EndpointError(
+            "--unix-socket-mode is for --unix-socket; endpoints have their own mode="
+        )
     if not (host or port is not None or unix_socket or file_descriptor is not None or endpoints):
         host, port = DEFAULT_HOST, DEFAULT_PORT
     elif host and port is None:
@@ -90,6 +98,9 @@ def endpoint_descriptions(
     elif port is not None and not host:
         host = DEFAULT_HOST
     built = build_endpoint_description_strings(host, port, unix_socket, file_descriptor)
+    if unix_socket_mode is not None:
+        mode = f":mode={unix_socket_mode:o}"
+        built = [one + mode if one.startswith("unix:") else one for one in built]
     return sorted([*endpoints, *built])
 
 

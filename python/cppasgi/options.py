@@ -21,6 +21,7 @@ from cppasgi.values import (
     header,
     line,
     log_format,
+    mode,
     number,
     path_of_requests,
     port,
@@ -124,6 +125,12 @@ class OptionParser(argparse.ArgumentParser):
             "--unix-socket",
             type=line,
             help="path of a Unix socket to listen on, instead of TCP",
+        )
+        add(
+            "--unix-socket-mode",
+            type=mode,
+            metavar="MODE",
+            help="permissions of that socket, in octal digits (default: 666)",
         )
         add(
             "--fd",

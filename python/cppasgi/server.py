@@ -58,7 +58,7 @@ class Server(ServerSettings):
             )
         check_times(self)
         self.endpoints = endpoint_descriptions(
-            self.host, self.port, self.unix_socket, self.fd, self.endpoints
+            self.host, self.port, self.unix_socket, self.fd, self.endpoints, self.unix_socket_mode
         )
         self.headers = [(name, header_value(name, value)) for name, value in self.headers]
         self._make_loop = loop_factory(self.loop, thread_pool_size())

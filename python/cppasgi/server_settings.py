@@ -32,6 +32,7 @@ class ServerSettings:
         host: address or name for TCP; default 127.0.0.1 unless only others are given.
         port: TCP port, default 8000; 0 takes a free one.
         unix_socket: path of a Unix socket.
+        unix_socket_mode: permissions of that socket, such as 0o660; default 0o666.
         fd: descriptor of a bound stream socket.
         root_path: ``root_path`` of every scope.
         server_name: value of the ``Server`` header; empty sends none.
@@ -130,6 +131,7 @@ class ServerSettings:
     host: str | None = None
     port: int | None = None
     unix_socket: str | None = None
+    unix_socket_mode: int | None = None
     fd: int | None = None
     root_path: str = ""
     server_name: str = "cppasgi"

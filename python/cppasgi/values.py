@@ -49,6 +49,13 @@ def header(text: str) -> tuple[str, str]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def mode(text: str) -> int:
+    """Permissions of a file, in octal digits."""
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} are no permissions, such as 660")
+    return int(text, 8)
+
+
 def path_of_requests(text: str) -> str:
     """The path of a request as it is sent: percent-encoded, without a query."""
     if not re.fullmatch(r"/[!-~]*", text) or "?" in text or "#" in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 from pathlib import Path
 
@@ -131,3 +132,22 @@ def test_paths_without_a_line_in_the_access_log(server: StartServer, form: str) 
     assert "/report/ab" in log
     assert log.count("/report") == 1
     assert log.count("/echo") == log.count("/echo/other")
+
+
+# --- --unix-socket-mode ---
+
+
+def test_permissions_of_the_unix_socket(server: StartServer, tmp_path: Path) -> None:
+    path = tmp_path / "site.sock"
+    for flags, mode in ((), 0o666), (("--unix-socket-mode", "660"), 0o660):
+        process = server("apps.probe:app", "-u", str(path), *flags)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        assert process.get("/").text == "hello"
+        assert process.stop() == 0
+
+
+def test_permissions_are_for_a_unix_socket_that_is_named(server_command: list[str]) -> None:
+    line = "cppasgi: error: --unix-socket-mode is for --unix-socket; endpoints have their own mode="
+    for flags in (), ("-e", "unix:a.sock"):
+        command = ("--unix-socket-mode", "660", *flags, "apps.probe:app")
+        assert refused(server_command, *command) == (2, line)

@@ -42,6 +42,7 @@ FLAGS = [
     Flag("--port", "0", 0, ("http", "65536", "-1", "")),
     Flag("--unix-socket", "/run/a.sock", "/run/a.sock", ("/run/\udcff",)),
     Flag("--fd", "3", 3, ("one", "-1")),
+    Flag("--unix-socket-mode", "660", 0o660, ("rw-rw----", "680", "66", "1777", "")),
     Flag("--endpoint", "tcp:80", ["tcp:80"]),
     Flag("--app-dir", "/", "/", ("/no/such/folder", "/dev/null")),
     Flag("--env-file", "/dev/null", "/dev/null", ("a\nb",)),
