@@ -227,7 +227,7 @@ class CommandLineInterface:
     def _supervise(self, endpoints: list[str], options: argparse.Namespace) -> int:
         """Serves with worker processes; returns the exit status."""
         from cppasgi.recycling import WorkerLimits
-        from cppasgi.reload import check_reload
+        from cppasgi.reload import Watched, check_reload
         from cppasgi.supervisor import Supervisor
         from cppasgi.worker_process import worker_command
 
@@ -242,7 +242,9 @@ class CommandLineInterface:
                 limits=WorkerLimits(
                     options.max_requests, options.worker_lifetime, options.worker_max_rss << 20
                 ),
-                reloads=options.reload,
+                reloads=Watched(options.reload_dir, options.reload_include, options.reload_exclude)
+                if options.reload
+                else None,
                 set_up_logging=lambda: _set_up_logging(options),
                 metrics=options.metrics,
             )
@@ -336,10 +338,15 @@ def _set_up_logging(options: argparse.Namespace) -> None:
 
 def _warnings(options: argparse.Namespace) -> list[str]:
     """What is odd about the configuration, but doesn't keep the server from starting."""
-    return [
+    warnings = [
         f"{name}: there is no such flag; the variable is ignored"
         for name in options.unknown_variables
     ]
+    if not options.reload and (
+        options.reload_dir or options.reload_include or options.reload_exclude
+    ):
+        warnings.append("What --reload-dir, -include and -exclude say counts with --reload only")
+    return warnings
 
 
 def _tune_interpreter() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from cppasgi.stop_times import GRACEFUL_SECONDS
-from cppasgi.values import address, number, time_limit, workers
+from cppasgi.values import address, folder, glob, number, time_limit, workers
 
 
 class Serve(Protocol):
@@ -79,6 +79,19 @@ def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
         help="replace a worker that takes more resident memory",
     )
     add("--reload", action="store_true", help="replace the workers when Python files change")
+    for name, metavar, values, text in (
+        ("--reload-dir", "FOLDER", folder, "folder to watch instead of the working directory"),
+        ("--reload-include", "GLOB", glob, "files to watch beside *.py, such as *.html"),
+        ("--reload-exclude", "GLOB", glob, "files, or a folder, not to watch"),
+    ):
+        add(
+            name,
+            type=values,
+            action=Append,
+            default=(),
+            metavar=metavar,
+            help=f"{text}; may be repeated",
+        )
     add(
         "--metrics",
         type=address,

@@ -22,7 +22,7 @@ from cppasgi.listeners import Listeners
 from cppasgi.monitoring import SupervisorStatus
 from cppasgi.monitoring_server import monitoring_server
 from cppasgi.recycling import WorkerLimits
-from cppasgi.reload import watch_files
+from cppasgi.reload import Watched, watch_files
 from cppasgi.signals import StopSignals
 from cppasgi.stop_times import KILL_SECONDS
 from cppasgi.systemd import Notifier
@@ -48,7 +48,7 @@ class Supervisor:
         graceful_timeout: float,
         drain_delay: float,
         limits: WorkerLimits,
-        reloads: bool,
+        reloads: Watched | None,
         set_up_logging: Callable[[], object],
         metrics: str | None,
     ) -> None:
@@ -61,8 +61,8 @@ class Supervisor:
             graceful_timeout: seconds that a worker's requests get when it stops.
             drain_delay: seconds that workers go on before they stop.
             limits: after which a worker is replaced.
-            reloads: whether changed files replace the workers; then those that can't start wait
-                for the next change.
+            reloads: files whose changes replace the workers, if there are any; then those that
+                can't start wait for the next change.
             set_up_logging: called when log files are to be opened again; a ValueError says why
                 that can't be.
             metrics: description of the endpoint that tells of all this, if there is one.
@@ -94,7 +94,7 @@ class Supervisor:
             self._stopping,
             graceful_timeout=graceful_timeout,
             drain_delay=drain_delay,
-            reloads=reloads,
+            reloads=reloads is not None,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_stop = False
@@ -135,8 +135,9 @@ class Supervisor:
                 self._jobs.begin_permanent(self._look_after_workers)
                 if self._notifier is not None:
                     self._jobs.begin_permanent(partial(self._notify, self._notifier))
-                if self._reloads:
-                    self._jobs.begin_permanent(partial(watch_files, self.replace_workers))
+                if self._reloads is not None:
+                    watch = partial(watch_files, self.replace_workers, self._reloads)
+                    self._jobs.begin_permanent(watch)
                 await self._stopping.wait()
             if self._notifier is not None:
                 self._notifier.stopping()

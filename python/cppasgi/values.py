@@ -72,6 +72,17 @@ def folder(text: str) -> str:
     return text
 
 
+def glob(text: str) -> str:
+    """A pattern of files, as pathlib has them."""
+    from pathlib import PurePath  # which few starts need
+
+    try:
+        PurePath("file").match(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no pattern, such as *.html") from None
+    return text
+
+
 def proxies(text: str) -> list[str]:
     """Whose proxy fields are believed, separated by commas."""
     return [_proxy(entry.strip()) for entry in text.split(",")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from server_process import HERE
 from waiting import wait_until
 
 import cppasgi
+from cppasgi.reload import Watched, is_watched
 
 
 def refused(server_command: list[str], *args: str) -> tuple[int, str]:
@@ -151,3 +153,57 @@ def test_permissions_are_for_a_unix_socket_that_is_named(server_command: list[st
     for flags in (), ("-e", "unix:a.sock"):
         command = ("--unix-socket-mode", "660", *flags, "apps.probe:app")
         assert refused(server_command, *command) == (2, line)
+
+
+# --- --reload-dir, --reload-include, --reload-exclude ---
+
+
+def test_which_files_are_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def watched(path: str, **patterns: list[str]) -> bool:
+        return is_watched(str(tmp_path / path), Watched(**patterns))
+
+    assert watched("site/views.py")
+    assert not watched("site/page.html")
+    assert watched("site/page.html", include=["*.html"])
+    assert watched("site/page.html", include=["site/*.html"])
+    assert not watched("other/page.html", include=["site/*.html"])
+    assert watched("below/site/page.html", include=["site/*.html"])
+    assert not watched("site/page.html", include=["*.html"], exclude=["page.*"])
+    assert not watched("site/tests/deep/views.py", exclude=["site/tests"])
+    assert not watched("site/tests/views.py", exclude=["./site/tests/"])
+    assert not watched("site/tests/views.py", exclude=["tests/*.py"])
+    assert not watched("site/tests/views.py", exclude=[str(tmp_path / "site")])
+    assert watched("site/views.py", exclude=["site/tests", tmp_path.name])
+
+
+def test_changes_in_the_given_folders_replace_the_workers(
+    server: StartServer, tmp_path: Path
+) -> None:
+    pytest.importorskip("watchfiles")
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    dirs = [flag for name in ("one", "two") for flag in ("--reload-dir", str(tmp_path / name))]
+    patterns = ("--reload-include", "*.html", "--reload-exclude", "secret*")
+    process = server("apps.probe:app", "--reload", *dirs, *patterns)
+    (tmp_path / "elsewhere.py").touch()
+
+    def write_until_seen(file: Path) -> None:
+        def seen() -> bool:
+            file.write_text(os.urandom(4).hex())
+            return file.name in process.log()
+
+        wait_until(seen, 20)
+
+    (tmp_path / "one" / "secret.py").touch()
+    write_until_seen(tmp_path / "two" / "page.html")
+    write_until_seen(tmp_path / "one" / "views.py")
+    assert "elsewhere" not in process.log()
+    assert "secret" not in process.log()
+    assert process.get("/").status_code == 200
+
+
+def test_what_is_watched_counts_with_reload_only(server: StartServer) -> None:
+    log = server("apps.probe:app", "--reload-include", "*.html").log()
+    assert "counts with --reload only" in log

@@ -46,6 +46,9 @@ FLAGS = [
     Flag("--endpoint", "tcp:80", ["tcp:80"]),
     Flag("--app-dir", "/", "/", ("/no/such/folder", "/dev/null")),
     Flag("--env-file", "/dev/null", "/dev/null", ("a\nb",)),
+    Flag("--reload-dir", "/", ["/"], ("/no/such/folder",)),
+    Flag("--reload-include", "*.html", ["*.html"], (".",)),
+    Flag("--reload-exclude", "tests", ["tests"], (".",)),
     Flag(
         "--header",
         "X-Frame-Options: DENY ",
@@ -126,7 +129,10 @@ SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
     *("--sendfile", "--factory"),
 ]
-LISTS = ["--endpoint", "--header", "--access-log-exclude"]
+LISTS = [
+    *("--endpoint", "--header", "--access-log-exclude"),
+    *("--reload-dir", "--reload-include", "--reload-exclude"),
+]
 GOOD = {flag.name: flag.good for flag in FLAGS}
 BAD = [(flag.name, bad) for flag in FLAGS for bad in flag.bad]
 CONFIGURABLE = [flag for flag in FLAGS if flag.name != "--config"]
