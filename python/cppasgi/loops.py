@@ -89,6 +89,16 @@ def makes_plain_tasks(loop: asyncio.AbstractEventLoop) -> bool:
     return type(loop).create_task in makers and "create_task" not in getattr(loop, "__dict__", ())
 
 
+def refuse_running_loop() -> None:
+    """Makes sure that this thread may run a loop of its own.
+
+    Raises:
+        RuntimeError: one runs already, and can't run inside itself as nest_asyncio has it.
+    """
+    if asyncio._get_running_loop() is not None and not _is_patched():
+        raise RuntimeError("run() makes an event loop; inside one that runs already, await serve()")
+
+
 def thread_pool_size() -> int | None:
     """Reads how many threads the default executor gets: the variable ASGI_THREADS, as with Daphne.
 

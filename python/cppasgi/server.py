@@ -19,6 +19,7 @@ from cppasgi.listeners import ListenAddress, listeners_for
 from cppasgi.loops import (
     close_loop,
     loop_factory,
+    refuse_running_loop,
     run_to_its_end,
     thread_pool_size,
 )
@@ -87,7 +88,9 @@ class Server(ServerSettings):
         Raises:
             ListenError: an address can't be listened on.
             LifespanError: the application failed at start-up or shutdown.
+            RuntimeError: an event loop runs in this thread already: use `serve()` there.
         """
+        refuse_running_loop()
         loop = self._make_loop()
         loop.set_debug(self.verbosity >= 3)
         asyncio.set_event_loop(loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import subprocess
@@ -207,3 +208,22 @@ def test_changes_in_the_given_folders_replace_the_workers(
 def test_what_is_watched_counts_with_reload_only(server: StartServer) -> None:
     log = server("apps.probe:app", "--reload-include", "*.html").log()
     assert "counts with --reload only" in log
+
+
+# --- Server.run() ---
+
+
+def test_run_inside_a_loop_names_serve() -> None:
+    async def application(scope: object, receive: object, send: object) -> None:
+        raise AssertionError
+
+    async def main() -> None:
+        server = cppasgi.Server(application, port=0)  # type: ignore[arg-type]
+        with pytest.raises(RuntimeError, match=r"await serve\(\)"):
+            server.run()
+        serving = asyncio.ensure_future(server.serve())  # the object isn't spent
+        await server.started()
+        server.shutdown()
+        await serving
+
+    asyncio.run(main())
