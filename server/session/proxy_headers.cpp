@@ -103,9 +103,8 @@ std::string_view entry_from_end(const std::vector<std::string_view>& entries,
 ConnectionInfo forwarded_connection(const http::RequestHead& head, const ProxyHeaders& names,
                                     const TrustedProxies& trusted,
                                     const ConnectionInfo& connection) {
-  const bool has_addresses = names.address != kForwarded && head.count(names.address) != 0;
-  const std::vector<std::string_view> entries =
-      list_of(head, has_addresses ? std::string_view(names.address) : kForwarded);
+  const bool has_addresses = names.address != kForwarded;
+  const std::vector<std::string_view> entries = list_of(head, names.address);
   if (entries.empty()) return connection;
   Hop hop;
   std::size_t from_end = 0;

@@ -13,8 +13,9 @@ namespace cppasgi::session {
 
 // Returns `connection`, whose client is a trusted proxy, with the address of the last client in the
 // list that isn't one (the first in it if all are), and https or wss as the entry of that client
-// says. Forwarded is read if it is the address field, or if there is no such. Without a list
-// nothing changes, as with Daphne; without a usable port the port is 0.
+// says. Forwarded is read if it is the address field: a proxy that doesn't know it passes on what a
+// client put there. Without a list nothing changes, as with Daphne; without a usable port the port
+// is 0.
 ConnectionInfo forwarded_connection(const http::RequestHead& head, const ProxyHeaders& names,
                                     const TrustedProxies& trusted,
                                     const ConnectionInfo& connection);

@@ -67,11 +67,18 @@ def test_a_unix_socket_is_a_trusted_proxys(server: StartServer, tmp_path: Path) 
 
 
 def test_forwarded(server: StartServer) -> None:
-    process = server(APP, "--proxy-headers")
+    process = server(APP, "--proxy-headers", "--proxy-headers-host", "Forwarded")
     field = 'for=203.0.113.1;proto=http, for="[2001:db8::7]:4711";proto=https'
     assert seen(process, {"Forwarded": field}) == (("2001:db8::7", 4711), "https")
-    process = server(APP, "--proxy-headers", "--proxy-headers-host", "Forwarded")
     assert seen(process, {**FORWARDED, "Forwarded": "for=192.0.2.3"}) == (("192.0.2.3", 0), "http")
+
+
+def test_a_clients_own_forwarded_does_not_stand_in_for_the_proxys_field(
+    server: StartServer,
+) -> None:
+    client, scheme = seen(server(APP, "--proxy-headers"), {"Forwarded": "for=192.0.2.3;proto=wss"})
+    assert isinstance(client, tuple)
+    assert (client[0], scheme) == ("127.0.0.1", "http")
 
 
 def test_websocket_scheme_and_client(server: StartServer) -> None:

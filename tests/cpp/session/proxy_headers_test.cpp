@@ -118,11 +118,12 @@ TEST_CASE("forwarded_connection: an address may have a port", "[session][proxy]"
   CHECK(client("2001:db8::1") == Address{Address::Family::Tcp, "2001:db8::1", 0});
 }
 
-TEST_CASE("forwarded_connection: Forwarded is read where the other field is missing (RFC 7239)",
+TEST_CASE("forwarded_connection: Forwarded is read if it is asked for (RFC 7239)",
           "[session][proxy]") {
   const std::vector<std::string> trusted{"10.0.0.0/8"};
+  const ProxyHeaders names{"forwarded", "x-forwarded-port", "x-forwarded-proto", {}};
   const auto forwarded = [&](const char* text) {
-    return read({{"Forwarded", text}}, kProxy, trusted);
+    return read({{"Forwarded", text}}, kProxy, trusted, names);
   };
   CHECK(forwarded("for=192.0.2.7").client == Address{Address::Family::Tcp, "192.0.2.7", 0});
   CHECK_FALSE(forwarded("for=192.0.2.7").secure);
@@ -144,6 +145,13 @@ TEST_CASE("forwarded_connection: Forwarded alone counts if it is asked for", "[s
   CHECK(read(both, kProxy, {"10.0.0.0/8"}, names).client.host == "192.0.2.7");
   CHECK(read(both, kProxy, {"10.0.0.0/8"}).client.host == "203.0.113.9");
   CHECK(read({{"X-Forwarded-For", "203.0.113.9"}}, kProxy, {"*"}, names).client == kProxy.client);
+}
+
+TEST_CASE("forwarded_connection: a client's Forwarded doesn't stand in for the proxy's field",
+          "[session][proxy]") {
+  const ConnectionInfo info = read({{"Forwarded", "for=192.0.2.7;proto=https"}});
+  CHECK(info.client == kProxy.client);
+  CHECK_FALSE(info.secure);
 }
 
 TEST_CASE("TrustedProxies: addresses, networks, Unix sockets, everybody", "[session][proxy]") {
