@@ -30,7 +30,8 @@ enum class ContentResult : std::uint8_t {
 struct DefaultFields {
   std::string_view date;    // the value of Date
   std::string_view server;  // the value of Server
-  std::span<const std::pair<std::string, std::string>> others;
+  // Names and values of an operator's own.
+  std::span<const std::pair<std::string, std::string>> others = {};
   bool as_daphne = false;  // the request's version in the status line, and no Content-Length
                            // but the application's
 };
