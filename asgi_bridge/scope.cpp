@@ -142,7 +142,9 @@ bool ScopeMaker::fill(PyObject* scope, const http::RequestHead& head,
   if (!set_owned(scope, names.raw_path, to_bytes(target.raw_path))) return false;
   if (!target.query.empty() && !set_owned(scope, names.query_string, to_bytes(target.query)))
     return false;
-  if (!set_owned(scope, names.headers, make_headers(head))) return false;
+  const bool has_root_path = connection.has_root_path;
+  if (has_root_path && !set_root_path(scope, head)) return false;
+  if (!set_owned(scope, names.headers, make_headers(head, !has_root_path))) return false;
   if (!set_owned(scope, names.client, to_client(connection.client))) return false;
   if (!set_owned(scope, names.server, to_server(connection.server))) return false;
   if (!state_) return true;
@@ -151,17 +153,28 @@ bool ScopeMaker::fill(PyObject* scope, const http::RequestHead& head,
                                               : PyObject_CallMethod(state_.get(), "copy", nullptr));
 }
 
+// The last of the fields, as with Daphne.
+bool ScopeMaker::set_root_path(PyObject* scope, const http::RequestHead& head) {
+  for (std::size_t i = 0; i < head.field_count(); ++i) {
+    const http::Field field = head.field(i);
+    if (field.name != http::kRootPathField) continue;
+    http::percent_decode(field.value, path_);
+    if (!set_owned(scope, interned().root_path, to_text(path_))) return false;
+  }
+  return true;
+}
+
 // Without names that have an underscore: applications that turn names into variables, as WSGI does
 // and Django, couldn't tell the X_Remote_User of a client from the X-Remote-User of a proxy
 // (CVE-2015-0219).
-PyObject* ScopeMaker::make_headers(const http::RequestHead& head) {
+PyObject* ScopeMaker::make_headers(const http::RequestHead& head, bool with_root_path) {
   const std::size_t count = head.field_count();
   PythonRef list = PythonRef::steal(PyList_New(static_cast<Py_ssize_t>(count)));
   if (!list) return nullptr;
   Py_ssize_t next = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const http::Field field = head.field(i);
-    if (has_underscore(field)) continue;
+    if (has_underscore(field) || (!with_root_path && field.name == http::kRootPathField)) continue;
     PyObject* pair = to_pair(names_.get(field.name), to_bytes(field.value));
     if (pair == nullptr) return nullptr;
     PyList_SET_ITEM(list.get(), next++, pair);

@@ -74,7 +74,8 @@ class ScopeMaker {
   PyObject* to_client(const Address& address);
   PyObject* to_server(const Address& address);
   bool fill(PyObject* scope, const http::RequestHead& head, const ConnectionInfo& connection);
-  PyObject* make_headers(const http::RequestHead& head);
+  PyObject* make_headers(const http::RequestHead& head, bool with_root_path);
+  bool set_root_path(PyObject* scope, const http::RequestHead& head);
 
   PythonRef http_prototype_;
   PythonRef websocket_prototype_;

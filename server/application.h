@@ -20,11 +20,12 @@
 
 namespace cppasgi {
 
-// What is the same for every exchange of a connection.
+// What is the same for every exchange of a connection, unless a trusted proxy says otherwise.
 struct ConnectionInfo {
   Address client;
   Address server;
-  bool secure = false;  // https and wss
+  bool secure = false;         // https and wss
+  bool has_root_path = false;  // the proxy says so in the request's field http::kRootPathField
 };
 
 enum class More : bool { No, Yes };

@@ -208,7 +208,7 @@ class OptionParser(argparse.ArgumentParser):
         group.add_argument(
             "--proxy-headers",
             action="store_true",
-            help="believe X-Forwarded-For, -Port and -Proto of trusted peers",
+            help="believe X-Forwarded-For, -Port, -Proto and Daphne-Root-Path of trusted peers",
         )
         self._serve(
             group,

@@ -1,7 +1,8 @@
 """What ``--daphne-strict`` brings back of Daphne's behaviour on the application's side.
 
 Scopes have Daphne's keys and no others, their fields are grouped by name, and ``Daphne-Root-Path``
-is believed. The other side of the flag is native (`cppasgi._native.ServerOptions.daphne_strict`).
+is believed from everybody. The other side of the flag is native
+(`cppasgi._native.ServerOptions.daphne_strict`).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def daphne_scope(scope: Message) -> dict[str, Any]:
     grouped: dict[bytes, list[bytes]] = {}
     for name, value in scope["headers"]:
         grouped.setdefault(name, []).append(value)
-    for root_path in grouped.pop(b"daphne-root-path", [])[:1]:
+    for root_path in grouped.pop(b"daphne-root-path", [])[-1:]:
         result["root_path"] = unquote(root_path.decode("ascii", "replace"))
     for name, values in grouped.items():
         if scope["type"] == "websocket":

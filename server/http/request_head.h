@@ -18,6 +18,9 @@ struct Field {
   friend bool operator==(const Field&, const Field&) = default;
 };
 
+// Daphne's: the prefix below which a proxy mounts the application, percent-encoded.
+constexpr std::string_view kRootPathField = "daphne-root-path";
+
 enum class Version : std::uint8_t { Http10, Http11 };
 
 class RequestHead {

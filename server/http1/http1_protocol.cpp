@@ -38,6 +38,8 @@ bool Http1Protocol::between_requests() const { return parser_->state() == Reques
 
 bool Http1Protocol::upgrade_requested() const { return traits().upgrade; }
 
+bool Http1Protocol::has_root_path() const { return traits().has_root_path; }
+
 void Http1Protocol::next_request() {
   parser_->reset();
   response_.reset();

@@ -55,6 +55,8 @@ class Http1Protocol {
   // EndOfRequest on, bytes are the new protocol's if the caller switches, else the next request's.
   // (CONNECT is refused with 501, or read as a request like any other with `daphne_strict`.)
   bool upgrade_requested() const;
+  // The request has a field http::kRootPathField.
+  bool has_root_path() const;
 
   // The connection speaks another protocol now: what further requests would need is freed. Only
   // request() and bytes_to_send() remain.

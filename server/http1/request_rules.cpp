@@ -132,6 +132,9 @@ std::optional<ProtocolError> check_request(const http::RequestHead& head, bool d
         if (name == "content-length")
           has_content = value.find_first_not_of('0') != std::string_view::npos;
         break;
+      case 16:
+        if (name == http::kRootPathField) traits.has_root_path = true;
+        break;
       case 17:
         if (name != "transfer-encoding") break;
         if (++transfer_encoding_count > 1)

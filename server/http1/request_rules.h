@@ -17,6 +17,7 @@ struct RequestTraits {
   bool upgrade = false;           // it offers to change the protocol (RFC 9110 7.8)
   bool expects_continue = false;  // it waits for "100 Continue" (RFC 9110 10.1.1)
   bool is_head = false;           // the response has no content (RFC 9110 9.3.2)
+  bool has_root_path = false;     // in a field Daphne-Root-Path
   http::Version version = http::Version::Http11;
 };
 

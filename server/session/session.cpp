@@ -144,6 +144,7 @@ void Session::handle_events() {
 
 void Session::handle(const http1::RequestReceived&) {
   if (!host_.options.proxy.address.empty()) read_proxy_headers();
+  if (http_.has_root_path()) read_root_path();
   if (host_.times_requests) received_ = std::chrono::steady_clock::now();
   request_complete_ = false;
   const bool last = ++requests_ == host_.options.connections.max_requests;
@@ -165,6 +166,16 @@ void Session::read_proxy_headers() {
   } else if (!host_.doubted_proxy && http_.request().count(proxy.address) != 0) {
     host_.doubted_proxy = true;
     log("names a client, but is no trusted proxy: such fields are ignored");
+  }
+}
+
+void Session::read_root_path() {
+  if (forwarded_) {  // there is what a proxy says, so it is believed
+    forwarded_->has_root_path = true;
+  } else if (!host_.doubted_root_path && !host_.options.daphne_strict) {
+    host_.doubted_root_path = true;
+    log("sends Daphne-Root-Path: ignored, as only trusted proxies are believed, with "
+        "--proxy-headers");
   }
 }
 

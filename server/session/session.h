@@ -136,6 +136,7 @@ class Session final : private net::StreamObserver {
   std::chrono::milliseconds phase_deadline() const;
   void on_phase_deadline(std::chrono::milliseconds now);
   void read_proxy_headers();
+  void read_root_path();
   void log_response();
 
   SessionHost& host_;

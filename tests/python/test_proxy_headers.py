@@ -81,6 +81,46 @@ def test_a_clients_own_forwarded_does_not_stand_in_for_the_proxys_field(
     assert (client[0], scheme) == ("127.0.0.1", "http")
 
 
+def scope_with_root_path(process: ServerProcess, *paths: str) -> tuple[str, list[bytes]]:
+    """root_path of the scope, and those of the fields that are left in it."""
+    headers = [("Daphne-Root-Path", path) for path in paths]
+    answer = httpx.get(f"{process.url}/scope", headers=headers)
+    scope = ast.literal_eval(answer.text)
+    left = [value for name, value in scope["headers"] if name == b"daphne-root-path"]
+    return scope["root_path"], left
+
+
+def test_the_root_path_of_a_trusted_proxy(server: StartServer) -> None:
+    process = server("apps.probe:app", "--proxy-headers", "--root-path", "/own")
+    assert scope_with_root_path(process) == ("/own", [])
+    assert scope_with_root_path(process, "/caf%C3%A9%20x") == ("/café x", [])
+    assert scope_with_root_path(process, "/client", "/proxy") == ("/proxy", [])
+    assert scope_with_root_path(process) == ("/own", [])
+    with connect(
+        f"{process.ws_url}/scope", additional_headers={"Daphne-Root-Path": "/sockets"}
+    ) as client:
+        assert "'root_path': '/sockets'" in str(client.recv())
+    assert "Daphne-Root-Path" not in process.log()
+
+
+@pytest.mark.parametrize("flags", [(), ("--proxy-headers", "--forwarded-allow-ips", "10.0.0.1")])
+def test_the_root_path_of_others_is_ignored_which_the_log_says_once(
+    server: StartServer, flags: tuple[str, ...]
+) -> None:
+    process = server("apps.probe:app", *flags, "--root-path", "/own")
+    for _ in range(2):
+        assert scope_with_root_path(process, "/client") == ("/own", [b"/client"])
+    process.wait_for_log("sends Daphne-Root-Path: ignored")
+    assert process.log().count("Daphne-Root-Path") == 1
+
+
+@pytest.mark.parametrize("flags", [(), ("--proxy-headers",)])
+def test_daphne_believes_everybodys_root_path(server: StartServer, flags: tuple[str, ...]) -> None:
+    process = server("apps.probe:app", "--daphne-strict", *flags)
+    assert scope_with_root_path(process, "/first", "/l%20st") == ("/l st", [])
+    assert "Daphne-Root-Path" not in process.log()
+
+
 def test_websocket_scheme_and_client(server: StartServer) -> None:
     process = server(APP, "--proxy-headers")
     with connect(f"ws://127.0.0.1:{process.port}/", additional_headers=FORWARDED) as client:
