@@ -40,6 +40,8 @@ bool Http1Protocol::upgrade_requested() const { return traits().upgrade; }
 
 bool Http1Protocol::has_root_path() const { return traits().has_root_path; }
 
+bool Http1Protocol::is_old_handshake() const { return traits().old_handshake; }
+
 void Http1Protocol::next_request() {
   parser_->reset();
   response_.reset();

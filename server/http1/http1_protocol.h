@@ -57,6 +57,8 @@ class Http1Protocol {
   bool upgrade_requested() const;
   // The request has a field http::kRootPathField.
   bool has_root_path() const;
+  // The request asks for a WebSocket in HTTP/1.0, which has no Upgrade (RFC 9110 7.8).
+  bool is_old_handshake() const;
 
   // The connection speaks another protocol now: what further requests would need is freed. Only
   // request() and bytes_to_send() remain.

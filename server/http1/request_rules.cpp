@@ -123,7 +123,10 @@ std::optional<ProtocolError> check_request(const http::RequestHead& head, bool d
         expects_continue = true;
         break;
       case 7:
-        if (name == "upgrade") has_upgrade = true;
+        if (name != "upgrade") break;
+        has_upgrade = true;
+        if (head.version == http::Version::Http10)
+          traits.old_handshake |= http::list_contains(value, "websocket");
         break;
       case 10:
         if (name == "connection") add_connection_options(connection, value);

@@ -18,6 +18,7 @@ struct RequestTraits {
   bool expects_continue = false;  // it waits for "100 Continue" (RFC 9110 10.1.1)
   bool is_head = false;           // the response has no content (RFC 9110 9.3.2)
   bool has_root_path = false;     // in a field Daphne-Root-Path
+  bool old_handshake = false;     // for a WebSocket, but in HTTP/1.0, which knows no Upgrade
   http::Version version = http::Version::Http11;
 };
 

@@ -145,6 +145,11 @@ void Session::handle_events() {
 void Session::handle(const http1::RequestReceived&) {
   if (!host_.options.proxy.address.empty()) read_proxy_headers();
   if (http_.has_root_path()) read_root_path();
+  if (http_.is_old_handshake() && !host_.met_old_handshake) {
+    host_.met_old_handshake = true;
+    log("asks for a WebSocket in HTTP/1.0, which has none: a proxy in between must speak HTTP/1.1 "
+        "(nginx: proxy_http_version 1.1)");
+  }
   if (host_.times_requests) received_ = std::chrono::steady_clock::now();
   request_complete_ = false;
   const bool last = ++requests_ == host_.options.connections.max_requests;

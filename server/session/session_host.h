@@ -56,6 +56,7 @@ class SessionHost {
   std::optional<Departure> departure;  // set once the server drains
   bool doubted_proxy = false;          // the log has it that an untrusted peer names clients
   bool doubted_root_path = false;      // the same of one that names a root path
+  bool met_old_handshake = false;      // the log has it that a WebSocket was asked for in HTTP/1.0
 
   // Once per batch and session, however often called.
   virtual void flush_later(Session& session) = 0;   // it has bytes to write

@@ -224,3 +224,15 @@ def test_accept_key_is_computed_as_the_rfc_says(wire: Wire) -> None:
     magic = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     expected = base64.b64encode(hashlib.sha1(magic.encode()).digest()).decode()
     assert wire.response().header("sec-websocket-accept") == expected
+
+
+def test_a_handshake_in_http_1_0_is_hinted_at_once(server: StartServer) -> None:
+    """As nginx sends it without `proxy_http_version 1.1`."""
+    process = server("apps.probe:app")
+    for _ in range(2):
+        with process.connect() as wire:
+            wire.send(handshake("/echo").replace("HTTP/1.1", "HTTP/1.0"))
+            assert wire.response().status != 101
+    line = "asks for a WebSocket in HTTP/1.0, which has none"
+    process.wait_for_log(line)
+    assert process.log().count(line) == 1
