@@ -2,7 +2,8 @@
 
 For start scripts, systemd units, Procfiles, Dockerfiles, Compose and supervisor files, and for
 INSTALLED_APPS in Django's settings. Only the word ``daphne`` changes, and only where it is a
-command or all of a quoted string; users, units and files keep their names. What is left is shown.
+command or all of a quoted string; users, units and files keep their names. What is left is shown,
+and what Daphne does there and cppasgi doesn't.
 
 Exit statuses: 0 done, 1 a file can't be read or written, 2 wrong command line.
 """
@@ -30,6 +31,19 @@ _COMMAND = re.compile(rf"({_BEFORE_A_COMMAND}) daphne (?= \s+\S | \s*\\$ )", re.
 _QUOTED = re.compile(r"""((["'])(?:[^"'\s]*/)?)daphne(?=\2)""")
 _WORD = re.compile(r"(?<![\w.-])daphne(?![\w-])", re.IGNORECASE)
 
+_NOT_CARRIED_OVER = (
+    (
+        re.compile(r"(?<![\w.+-])(ssl|tls|haproxy):(?=[\w\\])"),
+        "{0} endpoints are not supported yet, and with one the server doesn't start: let a proxy "
+        "in front end TLS",
+    ),
+    (
+        re.compile(r"^(?!.*--forwarded-allow-ips).*--proxy-headers(?![\w-])"),
+        "proxies on other machines are believed only if --forwarded-allow-ips names them",
+    ),
+)
+"""What means something else, or nothing, to cppasgi: how it is found in a line, and what to say."""
+
 
 def migrate(text: str) -> str:
     """Replaces ``daphne`` by ``cppasgi`` in the text of a file, where it is what starts the server.
@@ -51,6 +65,15 @@ def _mentions(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if _WORD.search(line) and not line.lstrip().startswith("#"):
             yield number, line.strip()
+
+
+def _losses(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("#"):
+            continue
+        for pattern, note in _NOT_CARRIED_OVER:
+            if found := pattern.search(line):
+                yield number, note.format(*found.groups())
 
 
 def main(args: Sequence[str]) -> None:
@@ -95,6 +118,8 @@ def _migrate_file(path: Path, write: bool) -> None:
             file.write(new)
         print(f"{path}: changed; the old file is {backup}", file=sys.stderr)
     sys.stdout.writelines(_diff(path, old, new))
+    for number, note in _losses(new) if new != old else ():
+        print(f"{path}:{number}: not carried over: {note}", file=sys.stderr)
     for number, line in _mentions(new):
         print(f"{path}:{number}: left as it is: {line}", file=sys.stderr)
 

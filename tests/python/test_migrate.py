@@ -97,6 +97,31 @@ def test_a_backup_is_never_overwritten(server_command: list[str], tmp_path: Path
     assert file.with_name("Procfile.daphne").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("daphne -e ssl:443:privateKey=key.pem a:b", "ssl endpoints are not supported yet"),
+        ("daphne --endpoint='tls:443' a:b", "tls endpoints are not supported yet"),
+        ('["daphne", "-e", "haproxy:tcp\\:80", "a:b"]', "haproxy endpoints are not supported yet"),
+        ("daphne --proxy-headers a:b", "proxies on other machines are believed only if"),
+        ("daphne --proxy-headers-host X --forwarded-allow-ips '*' --proxy-headers a:b", None),
+        ("daphne -e tcp:80 a:b  # not tls: yet", None),
+        ("daphne -p 80 a:b", None),
+    ],
+)
+def test_what_is_not_carried_over_is_named(
+    server_command: list[str], tmp_path: Path, line: str, note: str | None
+) -> None:
+    file = tmp_path / "start.sh"
+    file.write_text(f"# daphne -e ssl:443\n{line}\n")
+    result = run(server_command, file)
+    assert result.returncode == 0
+    if note is None:
+        assert "not carried over" not in result.stderr
+    else:
+        assert f"start.sh:2: not carried over: {note}" in result.stderr
+
+
 def test_a_second_run_finds_nothing(server_command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "Procfile"
     file.write_text("web: daphne a:b")
