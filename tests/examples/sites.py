@@ -34,6 +34,24 @@ def request(method, url, **more):
     return httpx.request(method, url, **{"timeout": TIMEOUT, "verify": TLS, **more})
 
 
+def assert_mod_uses_the_admin(site, *models):
+    """The staff of the demo sees the lists of these models ("app/model"), the anonymous a login."""
+    with httpx.Client(base_url=site.base, verify=TLS, timeout=TIMEOUT) as client:
+        assert client.get("/admin/").headers["Location"].startswith("/admin/login/")
+        client.get("/admin/login/")
+        form = {
+            "username": "mod",
+            "password": "demo-pass",
+            "csrfmiddlewaretoken": client.cookies["csrftoken"],
+            "next": "/admin/",
+        }
+        assert client.post("/admin/login/", data=form).status_code == 302
+        index = client.get("/admin/").text
+        for model in models:
+            assert f"/admin/{model}/" in index
+            assert client.get(f"/admin/{model}/").status_code == 200
+
+
 @dataclass(frozen=True)
 class Example:
     """One of the examples: its folder's name, what a server is given, where its API starts."""

@@ -11,6 +11,7 @@ from sites import (
     IDRISSIMART,
     Frames,
     assert_errors,
+    assert_mod_uses_the_admin,
     assert_refused,
     handshake,
     request,
@@ -44,14 +45,19 @@ async def test_health_login_and_ads(site, accounts):
         "pid": site.process.pid,
     }
     assert accounts["alice"].id == 1
-    found = accounts["bob"].call(site, "GET", "ads/").json()["results"]
+    found = request("GET", f"{site.base}/api/ads/").json()["results"]  # they are public
+    assert accounts["bob"].call(site, "GET", "ads/").json()["results"] == found
     assert [(ad["id"], ad["publisher_id"]) for ad in found] == [(1, 1), (2, 1)]
     assert all(isinstance(ad["title"], str) for ad in found)
-    answer = request("GET", f"{site.base}/api/ads/")
+    answer = request("GET", f"{site.base}/api/chat/rooms/")
     assert answer.status_code == 401
     assert isinstance(answer.json()["detail"], str)
     foreign = request("GET", f"{site.base}/api/health/", headers={"Host": "example.org"})
     assert foreign.status_code == 400
+
+
+async def test_staff_may_use_the_admin(site, accounts):
+    assert_mod_uses_the_admin(site, "main/classifiedad", "main/chatroom", "main/chatmessage")
 
 
 async def test_message_reaches_publisher_and_client(open_ad, api, accounts):

@@ -2,7 +2,7 @@
 
 import pytest
 import pytest_asyncio
-from sites import REDRED, assert_errors
+from sites import REDRED, assert_errors, assert_mod_uses_the_admin
 
 EXAMPLE = REDRED
 ROUTE = "/ws/notifications/"
@@ -22,6 +22,11 @@ async def bell(open_socket, api):
         return frames
 
     return connect
+
+
+async def test_staff_may_use_the_admin(site, accounts):
+    models = ("social/post", "chat/chatroom", "notifications/notification", "live/livestream")
+    assert_mod_uses_the_admin(site, *models)
 
 
 async def expect_new(bell, type, priority, sender):

@@ -46,7 +46,7 @@ def person(user) -> dict:
     }
 
 
-@endpoint("GET")
+@endpoint("GET", login=False)
 def ads(request: HttpRequest) -> JsonResponse:
     found = ClassifiedAd.objects.select_related("publisher")
     return JsonResponse({"results": [ad_data(ad) for ad in found]})

@@ -1,5 +1,6 @@
-"""HTTP routes: the page, the JSON API and, in development, the static files."""
+"""HTTP routes: the page, the JSON API, the admin and, in development, the static files."""
 
+from django.contrib import admin
 from django.contrib.staticfiles.urls import staticfiles_urlpatterns
 from django.urls import include, path
 
@@ -7,6 +8,7 @@ from core.page import front_page
 
 urlpatterns = [
     path("", front_page),
+    path("admin/", admin.site.urls),
     path("api/", include("core.api_urls")),
     path("api/", include("social.api_urls")),
     path("api/chat/", include("chat.api_urls")),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
 from django.core.management.base import BaseCommand
 
 from main.models import ClassifiedAd
@@ -36,6 +37,10 @@ class Command(BaseCommand):
             if not user.password:
                 user.password = hashed
             user.save()
+            if is_staff:  # may use the admin, for this app only
+                user.user_permissions.add(
+                    *Permission.objects.filter(content_type__app_label="main")
+                )
             self.stdout.write(f"{username} {user.pk}")
         alice = users.get(username="alice")
         for pk, title, description, price in ADS:
