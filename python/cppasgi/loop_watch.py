@@ -69,6 +69,8 @@ class LoopWatch:
 
     def _ask(self) -> None:
         self._answered.clear()
+        if self._stopped.is_set():  # then nobody may answer any more
+            return
         gil_wait = _seconds_for_gil()
         asked = time.monotonic()
         self._loop.call_soon_threadsafe(self._answer, asked, gil_wait)

@@ -227,6 +227,25 @@ def test_watch_ends_without_a_word_when_its_loop_is_closed_as_it_asks(
     assert not caplog.records
 
 
+def test_watch_ends_when_it_is_stopped_as_it_begins_to_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.new_event_loop()  # nobody runs it any more
+    before = set(threading.enumerate())
+    watch = LoopWatch(loop, 0, 0.1, lambda *_: None)
+    (thread,) = set(threading.enumerate()) - before
+    clear = watch._answered.clear
+
+    def stopped_meanwhile() -> None:
+        watch.stop()
+        clear()
+
+    monkeypatch.setattr(watch._answered, "clear", stopped_meanwhile)
+    thread.join(10)
+    assert not thread.is_alive()
+    loop.close()
+
+
 def test_idle_watch_costs_nothing_to_speak_of(server: StartServer) -> None:
     process = server("apps.working:app")
     before = process.cpu_seconds()
