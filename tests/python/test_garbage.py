@@ -70,7 +70,8 @@ def malloc_bytes() -> int:
 
 
 def type_name(item: object) -> str:
-    return f"{type(item).__module__}.{type(item).__qualname__}"
+    """The name with the module's, which is read without asking the type's own code."""
+    return type.__repr__(type(item)).removeprefix("<class '").removesuffix("'>")
 
 
 def collect() -> None:
