@@ -401,7 +401,7 @@ def test_a_server_that_has_ended_is_forgotten(loop: NativeLoop) -> None:
     counts: list[int] = []
 
     def count(port: int) -> None:
-        handles = [each for each in gc.get_objects() if type(each).__name__ == "Handle"]
+        handles = [each for each in gc.get_objects() if type(each) is asyncio.Handle]
         callbacks = [type(getattr(each, "_callback", None)).__name__ for each in handles]
         counts.append(callbacks.count("LoopCallback"))
 
