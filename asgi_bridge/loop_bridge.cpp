@@ -37,7 +37,7 @@ PyObject* call_callback(PyObject* self, PyObject* const*, std::size_t, PyObject*
   LoopBridge* bridge = callback->bridge;
   if (bridge == nullptr) Py_RETURN_NONE;
   const PythonRef server = PythonRef::share(bridge->server());
-  if (!(bridge->*callback->function)()) return nullptr;
+  if (!bridge->run(callback->function)) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -81,11 +81,21 @@ PyObject* LoopBridge::make_callback(bool (LoopBridge::*function)()) {
   return reinterpret_cast<PyObject*>(callback);
 }
 
-// Calls loop.<method>(first[, second], context=context_); null with an exception.
+bool LoopBridge::run(bool (LoopBridge::*function)()) {
+  ++running_;
+  const bool succeeded = (this->*function)();
+  --running_;
+  return succeeded;
+}
+
+// Calls loop.<method>(first[, second], context=); null with an exception.
 PythonRef LoopBridge::call_loop(PyObject* method, PyObject* first, PyObject* second) {
   // Kept here: the call may end in detach().
   const PythonRef loop = asyncio_loop_;
-  const PythonRef context = context_;
+  // A context that is entered can't be entered again, and the loop may run inside this call of it.
+  const PythonRef context =
+      running_ == 0 ? context_ : PythonRef::steal(PyContext_Copy(context_.get()));
+  if (!context) return {};
   PyObject* last = second == nullptr ? context.get() : second;
   const std::array<PyObject*, 4> arguments{loop.get(), first, last, context.get()};
   return PythonRef::steal(PyObject_VectorcallMethod(

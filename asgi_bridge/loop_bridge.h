@@ -66,6 +66,9 @@ class LoopBridge {
   // Does libuv run, so that on_tick follows?
   bool ticking() const { return ticking_; }
 
+  // Runs what asyncio calls.
+  bool run(bool (LoopBridge::*function)());
+
  private:
   bool tick();
   bool run_soon();
@@ -94,6 +97,7 @@ class LoopBridge {
   bool soon_wanted_ = false;  // while it is quiet
   int quiet_ = 0;
   bool ticking_ = false;
+  int running_ = 0;  // calls of asyncio's, one inside the other where loops nest
 };
 
 }  // namespace cppasgi::bridge
