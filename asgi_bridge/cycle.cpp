@@ -142,7 +142,7 @@ bool Cycle::wake() {
     if (!message || !receivers_.resolve_first(std::move(message))) return false;
   }
   if (senders_.empty()) return true;
-  if (client_left_ && !listens_beside(Party::Other)) {
+  if (client_left_ && !may_send_on(Party::Other)) {
     while (!senders_.empty()) {
       if (!senders_.reject_first(interned().client_disconnected, kClientLeft)) return false;
     }
@@ -177,7 +177,7 @@ PyObject* Cycle::send_too_late() { return make_notice(*this, nullptr, Yields::Ye
 PyObject* Cycle::sent_too_late() {
   const auto now = std::chrono::steady_clock::now();
   if (too_late_since_ == std::chrono::steady_clock::time_point{}) too_late_since_ = now;
-  if (!listens_beside(party(current_task().get()))) return raise_client_left();
+  if (!may_send_on(party(current_task().get()))) return raise_client_left();
   if (!application_->is_over_patience(now - too_late_since_)) Py_RETURN_NONE;
   if (!std::exchange(reported_too_late_, true)) application_->log_endless_sender();
   return raise_client_left();

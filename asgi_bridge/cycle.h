@@ -125,8 +125,8 @@ class Cycle {
   PyObject* sent();
   PyObject* wait_to_send() { return senders_.park(wait_loop()); }
   // The same once the client has left. Where somebody listens for that, the message is dropped:
-  // that one hears of it first and has time to act. Otherwise, and after that time, it raises
-  // ClientDisconnected (docs/design/0004).
+  // that one hears of it first and has time to act. So is one of a response that comes to an end
+  // by itself. Otherwise, and after that time, it raises ClientDisconnected (docs/design/0004).
   PyObject* send_too_late();
 
   // Ends the waits of an exchange that has ended, soon.
@@ -138,6 +138,7 @@ class Cycle {
   WaiterList senders_;
   bool writable_again_ = false;
   bool client_left_ = false;
+  bool response_ends_ = false;  // by itself, as far as is known
 
  private:
   // A task that does nothing but send is asked after so many whether others should have a turn.
@@ -152,6 +153,8 @@ class Cycle {
   void note_listener(PyObject* listener);
   // Does somebody listen for the client's end beside this one, who sends?
   bool listens_beside(Party sender) const;
+  // May it send into nothing for a while?
+  bool may_send_on(Party sender) const { return response_ends_ || listens_beside(sender); }
   void ended();
 
   AsgiApplication* application_;

@@ -34,6 +34,7 @@ PyObject* raise_unavailable(PyObject* extension) {
 HttpCycle::HttpCycle(AsgiApplication& app, Handle<HttpResponder> exchange)
     : Cycle(app), exchange_(exchange) {
   exchange_.get()->set_handler(this);
+  response_ends_ = true;  // until a part comes of who knows how many
 }
 
 HttpCycle::~HttpCycle() {
@@ -146,6 +147,7 @@ PyObject* HttpCycle::send_start(PyObject* message) {
     return nullptr;
   }
   if (trailers && !extensions_.trailers) return raise_unavailable(interned().response_trailers);
+  length_announced_ = http::has_field(reading->head.fields, "content-length");
   if (HttpResponder* responder = exchange_.get()) {
     reading->head.trailers = trailers_announced_ = trailers;
     responder->send_head(reading->head);
@@ -159,6 +161,7 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   BytesView body;
   More more = More::No;
   if (!read_response_body(message, body, more)) return nullptr;
+  if (more == More::Yes && !length_announced_) response_ends_ = false;
   if (state_ == State::Expected) {
     PyErr_SetString(PyExc_ValueError,
                     "HTTP response has not yet been started but got http.response.body");
@@ -195,6 +198,7 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   if (is_unexpected()) return raise_unexpected(type);  // that ran the application's code
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return send_too_late();
+  response_ends_ = false;  // one that can't be read to its end looks as a client that left
   const SendStatus status = responder->send_file(std::move(file), more);
   if (status == SendStatus::TooShort) state_ = State::Complete;
   if (status != SendStatus::Sent) return raise_wrong_length(status);

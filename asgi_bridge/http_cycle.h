@@ -54,6 +54,7 @@ class HttpCycle final : public Cycle, public HttpHandler {
   State state_ = State::Expected;
   HttpExtensions extensions_;
   bool trailers_announced_ = false;
+  bool length_announced_ = false;
   bool content_begun_ = false;
   bool sending_file_ = false;   // on_writable follows
   bool request_ended_ = false;  // the application has all of it

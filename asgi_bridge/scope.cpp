@@ -50,10 +50,14 @@ PyObject* to_extensions(HttpExtensions extensions) {
 
 bool ScopeMaker::init(std::string_view root_path) {
   const Interned& names = interned();
-  asgi_ =
+  // Of HTTP 2.4 and later Starlette expects that send() raises once the client has left, so that
+  // its streams don't listen for that: one that waits for its next part would never hear of it.
+  http_asgi_ =
+      PythonRef::steal(Py_BuildValue("{OsOs}", names.version, "3.0", names.spec_version, "2.3"));
+  websocket_asgi_ =
       PythonRef::steal(Py_BuildValue("{OsOs}", names.version, "3.0", names.spec_version, "2.5"));
   PythonRef root = PythonRef::steal(to_text(root_path));
-  if (!asgi_ || !root) return false;
+  if (!http_asgi_ || !websocket_asgi_ || !root) return false;
   // In the specification's order. Whatever differs between requests is overwritten, which never
   // resizes the dict.
   http_prototype_ = PythonRef::steal(to_dict({{names.type, names.http},
@@ -93,7 +97,7 @@ PyObject* ScopeMaker::http(const http::RequestHead& head, const ConnectionInfo& 
                            HttpExtensions extensions) {
   const Interned& names = interned();
   PythonRef scope = PythonRef::steal(PyDict_Copy(http_prototype_.get()));
-  if (!scope || !fill(scope.get(), head, connection)) return nullptr;
+  if (!scope || !fill(scope.get(), http_asgi_.get(), head, connection)) return nullptr;
   if (head.method() != "GET" && !set_owned(scope.get(), names.method, to_method(head.method())))
     return nullptr;
   if (head.version == http::Version::Http10 &&
@@ -110,7 +114,7 @@ PyObject* ScopeMaker::websocket(const http::RequestHead& head, const ConnectionI
                                 const std::vector<std::string>& subprotocols) {
   const Interned& names = interned();
   PythonRef scope = PythonRef::steal(PyDict_Copy(websocket_prototype_.get()));
-  if (!scope || !fill(scope.get(), head, connection)) return nullptr;
+  if (!scope || !fill(scope.get(), websocket_asgi_.get(), head, connection)) return nullptr;
   if (connection.secure && PyDict_SetItem(scope.get(), names.scheme, names.wss) != 0)
     return nullptr;
   PythonRef list = PythonRef::steal(PyList_New(0));
@@ -128,7 +132,7 @@ PyObject* ScopeMaker::websocket(const http::RequestHead& head, const ConnectionI
 
 // What both kinds of scope have. The small dicts are copied: one request's write must not reach
 // another.
-bool ScopeMaker::fill(PyObject* scope, const http::RequestHead& head,
+bool ScopeMaker::fill(PyObject* scope, PyObject* asgi, const http::RequestHead& head,
                       const ConnectionInfo& connection) {
   const Interned& names = interned();
   const http::TargetParts target = http::split_target(head.target());
@@ -137,7 +141,7 @@ bool ScopeMaker::fill(PyObject* scope, const http::RequestHead& head,
     http::percent_decode(path, path_);
     path = path_;
   }
-  if (!set_owned(scope, names.asgi, PyDict_Copy(asgi_.get()))) return false;
+  if (!set_owned(scope, names.asgi, PyDict_Copy(asgi))) return false;
   if (!set_owned(scope, names.path, to_text(path))) return false;
   if (!set_owned(scope, names.raw_path, to_bytes(target.raw_path))) return false;
   if (!target.query.empty() && !set_owned(scope, names.query_string, to_bytes(target.query)))

@@ -73,13 +73,15 @@ class ScopeMaker {
 
   PyObject* to_client(const Address& address);
   PyObject* to_server(const Address& address);
-  bool fill(PyObject* scope, const http::RequestHead& head, const ConnectionInfo& connection);
+  bool fill(PyObject* scope, PyObject* asgi, const http::RequestHead& head,
+            const ConnectionInfo& connection);
   PyObject* make_headers(const http::RequestHead& head, bool with_root_path);
   bool set_root_path(PyObject* scope, const http::RequestHead& head);
 
   PythonRef http_prototype_;
   PythonRef websocket_prototype_;
-  PythonRef asgi_;
+  PythonRef http_asgi_;
+  PythonRef websocket_asgi_;
   PythonRef state_;
   NameCache names_;
   AddressCache clients_;

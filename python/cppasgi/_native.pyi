@@ -151,8 +151,8 @@ class ServerOptions:
     send_timeout: float
     keep_alive_timeout: float
     after_disconnect_timeout: float
-    """Once its client has left, how long an application that listens for that may go on sending in
-    vain."""
+    """Once its client has left, how long an application that listens for that, or whose response
+    has a known end, may go on sending in vain."""
     websocket_handshake_timeout: float
     websocket_close_timeout: float
     websocket_message_timeout: float

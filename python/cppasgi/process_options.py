@@ -123,8 +123,8 @@ def _add_stopping(parser: ArgumentParser, serve: Serve) -> None:
         (
             "--timeout-after-disconnect",
             60,
-            "once its client has left, an application that listens for that may go on sending in "
-            "vain for so long; then send() raises; 0 is no limit",
+            "once its client has left, an application that listens for that, or whose response has "
+            "a known end, may go on sending in vain for so long; then send() raises; 0 is no limit",
         ),
         (
             "--application-close-timeout",

@@ -100,8 +100,8 @@ class ServerSettings:
         slow_callback: seconds for which the event loop may be blocked before its stack is
             logged.
         timeout_after_disconnect: seconds for which an application that listens for the end
-            of its client may go on sending in vain: messages are dropped, as with Daphne.
-            Then its ``send()`` raises `ClientDisconnected`.
+            of its client, or whose response has a known end, may go on sending in vain: messages
+            are dropped, as with Daphne. Then its ``send()`` raises `ClientDisconnected`.
         application_close_timeout: seconds after which an application call is cancelled that
             goes on after its response is complete or its client has left; 0, which is never.
             Differs from Daphne, where it is 10.

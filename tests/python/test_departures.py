@@ -80,6 +80,35 @@ def test_without_a_listener_send_raises_each_time(
     assert [raised(each) for each in report] == ["ClientDisconnected"] * 2
 
 
+@leaves
+@pytest.mark.parametrize("name", ["whole", "announced"])
+def test_without_a_listener_a_response_with_an_end_is_dropped(
+    site: ServerProcess, key: str, name: str, leave: Callable[[Wire], None]
+) -> None:
+    """What comes after it runs: a commit, a background task, the removal of a file."""
+    with Wire.open((site.host, site.port), receive_buffer=4096) as wire:
+        wire.request(f"/{name}/{key}")
+        if name == "announced":
+            wire.read(1000)
+        else:
+            time.sleep(0.1)
+        leave(wire)
+        report = site.report(key)
+    assert isinstance(report, list)
+    assert {raised(each) for each in report} == {None}
+
+
+def test_a_known_length_is_no_excuse_for_ever(site: ServerProcess, key: str) -> None:
+    with site.connect() as wire:
+        wire.request(f"/announced-endless/{key}")
+        wire.head()
+        wire.reset()
+        report = site.report(key)
+    assert raised(report) == "ClientDisconnected"
+    assert isinstance(report, dict)
+    assert 0.5 <= report["after"] < 3
+
+
 def test_endless_sender_is_stopped_and_named(site: ServerProcess, key: str) -> None:
     with site.connect() as wire:
         wire.request(f"/endless/{key}")

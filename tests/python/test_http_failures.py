@@ -191,7 +191,9 @@ def test_send_to_a_client_that_left_raises_an_os_error(probe: ServerProcess, key
     wire.close()
     results = probe.report(key)
     assert isinstance(results, list)
-    for result in results:
+    head, *content = results
+    assert head["raised"] is None  # of a response that might have ended with its next message
+    for result in content:
         assert result["raised"] == "ClientDisconnected"
         assert "OSError" in result["bases"]
     assert "Traceback" not in probe.log()[log:]

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 selenium = pytest.importorskip("selenium.webdriver")
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -34,7 +35,7 @@ class Window:
         self.until(lambda: self.text("#link-state") == "Connected")
 
     def open_conversation(self, name):
-        self.wait_for(f"[data-username={name}]").click()
+        self.click(f"[data-username={name}]")
         self.wait_for("#composer")
 
     def one(self, selector):
@@ -52,10 +53,15 @@ class Window:
         return bool(self.all(selector))
 
     def until(self, condition):
-        return WebDriverWait(self.driver, WAIT, poll_frequency=0.1).until(lambda _: condition())
+        """Wait for a condition; an element that the page replaces meanwhile is looked for again."""
+        wait = WebDriverWait(self.driver, WAIT, 0.1, [StaleElementReferenceException])
+        return wait.until(lambda _: condition())
 
     def wait_for(self, selector):
         return self.until(lambda: next((e for e in self.all(selector) if e.is_displayed()), None))
+
+    def click(self, selector):
+        self.until(lambda: self.wait_for(selector).click() or True)
 
     def page_errors(self):
         log = self.driver.get_log("browser")
@@ -141,7 +147,7 @@ def test_notification_shows_and_can_be_marked_read(open_window, site, api):
     mod.log_in("mod")
     assert not alice.one("#announce").is_displayed()
     unread = len(api("alice").get("notifications/").json()["results"])
-    mod.wait_for("#announce").click()
+    mod.click("#announce")
     mod.wait_for("#announce-form [name=title]").send_keys("Lift out of order")
     mod.one("#announce-form [name=message]").send_keys("Until Friday, sorry.")
     mod.one("#announce-form [name=priority]").send_keys("urgent")
@@ -151,7 +157,7 @@ def test_notification_shows_and_can_be_marked_read(open_window, site, api):
     assert "Lift out of order" in toast.text
     alice.until(lambda: alice.text("#bell-count") == str(unread + 1))
     alice.one("#bell").click()
-    alice.wait_for(".notice.urgent").click()
+    alice.click(".notice.urgent")
     alice.until(lambda: alice.text("#bell-count") == (str(unread) if unread else "0"))
     assert alice.page_errors() == []
 

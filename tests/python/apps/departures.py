@@ -64,6 +64,36 @@ async def alone(receive: Any, send: Any, key: str) -> None:
     REPORTS[key] = [outcome(error), outcome(await raised_by(send, body(b"more", more=True)))]
 
 
+async def whole(receive: Any, send: Any, key: str) -> None:
+    """Has worked for a while, and gives its answer at once; nobody listens."""
+    await receive()
+    await asyncio.sleep(0.3)
+    errors = [await raised_by(send, START), await raised_by(send, body(b"done"))]
+    REPORTS[key] = [outcome(error) for error in errors]
+
+
+async def announced(receive: Any, send: Any, key: str) -> None:
+    """Sends more than the client reads, in parts, of which the whole length is known."""
+    await receive()
+    parts, part = 100, b"x" * 100_000
+    length = (b"content-length", str(parts * len(part)).encode())
+    errors = [await raised_by(send, {**START, "headers": [length]})]
+    errors += [await raised_by(send, body(part, more=True)) for _ in range(parts)]
+    errors.append(await raised_by(send, body(b"")))
+    REPORTS[key] = [outcome(error) for error in errors]
+
+
+async def announced_endless(receive: Any, send: Any, key: str) -> None:
+    """Takes its time with what is of a known length; nobody listens."""
+    begun = time.monotonic()
+    await send({**START, "headers": [(b"content-length", b"1000000000")]})
+    error = None
+    while error is None:
+        error = await raised_by(send, body(b"x", more=True))
+        await asyncio.sleep(0.01)
+    REPORTS[key] = {**outcome(error), "after": time.monotonic() - begun}
+
+
 async def endless(receive: Any, send: Any, key: str) -> None:
     """Sends for ever, though another task hears that nobody reads."""
     listener = asyncio.create_task(heard(receive))
