@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "asgi_bridge/interpreter_end.h"
+#include "asgi_bridge/nesting.h"
 #include "server/metrics.h"
 
 namespace cppasgi::bridge {
@@ -145,6 +146,7 @@ void AsgiServer::batch_needed() {
 // sends what they answered.
 bool AsgiServer::on_tick() {
   in_batch_ = true;
+  look_for_nesting();
   application_.new_round();
   const bool succeeded = application_.drain();
   finish_batch();

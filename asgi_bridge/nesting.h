@@ -10,9 +10,19 @@
 
 namespace cppasgi::bridge {
 
-// May the process's loops run inside themselves? Never raises.
-inline bool loops_nest() {
-  return PyDict_GetItemWithError(interned().asyncio_names, interned().nest_patched) != nullptr;
+namespace nesting {
+inline bool patched = false;  // for good
+}  // namespace nesting
+
+// Looks whether asyncio was patched. Once in a tick: a look at each wake-up would take a hundredth
+// of what a WebSocket message does. Never raises.
+inline void look_for_nesting() {
+  nesting::patched =
+      nesting::patched ||
+      PyDict_GetItemWithError(interned().asyncio_names, interned().nest_patched) != nullptr;
 }
+
+// May the process's loops run inside themselves?
+inline bool loops_nest() { return nesting::patched; }
 
 }  // namespace cppasgi::bridge
