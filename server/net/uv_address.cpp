@@ -2,10 +2,14 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string>
 
 namespace cppasgi::net {
 
@@ -22,7 +26,7 @@ void write_ip4(std::uint32_t address, HostName& host) {
   }
 }
 
-Address from_sockaddr(const sockaddr_storage& storage) {
+Address from_ip(const sockaddr_storage& storage) {
   HostName host{};
   Address address;
   if (storage.ss_family == AF_INET6) {
@@ -38,31 +42,30 @@ Address from_sockaddr(const sockaddr_storage& storage) {
   return address;
 }
 
-Address tcp_address(const uv_tcp_t* tcp, Side side) {
-  sockaddr_storage storage{};
-  int size = sizeof storage;
-  auto* generic = reinterpret_cast<sockaddr*>(&storage);
-  const int status = side == Side::Peer ? uv_tcp_getpeername(tcp, generic, &size)
-                                        : uv_tcp_getsockname(tcp, generic, &size);
-  if (status != 0) return {};
-  return from_sockaddr(storage);
-}
-
-Address pipe_address(const uv_pipe_t* pipe, Side side) {
-  std::array<char, 256> path{};
-  std::size_t size = path.size();
-  const int status = side == Side::Peer ? uv_pipe_getpeername(pipe, path.data(), &size)
-                                        : uv_pipe_getsockname(pipe, path.data(), &size);
-  Address address{Address::Family::Unix, {}, 0};
-  if (status == 0) address.host.assign(path.data(), size);
-  return address;
+// A path's end may be a zero byte or the end of `size`; an abstract name begins with one.
+Address from_unix(const sockaddr_storage& storage, socklen_t size) {
+  const auto* path = reinterpret_cast<const sockaddr_un&>(storage).sun_path;
+  const std::size_t before = offsetof(sockaddr_un, sun_path);
+  const std::size_t most = size > before ? size - before : 0;
+  const bool is_abstract = most != 0 && path[0] == '\0';
+  return {Address::Family::Unix, std::string(path, is_abstract ? most : strnlen(path, most)), 0};
 }
 
 }  // namespace
 
-Address address_of(const uv_handle_t& handle, Side side) {
-  if (handle.type == UV_TCP) return tcp_address(reinterpret_cast<const uv_tcp_t*>(&handle), side);
-  return pipe_address(reinterpret_cast<const uv_pipe_t*>(&handle), side);
+Address to_address(const sockaddr_storage& storage, socklen_t size) {
+  return storage.ss_family == AF_UNIX ? from_unix(storage, size) : from_ip(storage);
+}
+
+Address local_address(const uv_handle_t& handle) {
+  const bool is_tcp = handle.type == UV_TCP;
+  uv_os_fd_t fd = -1;
+  uv_fileno(&handle, &fd);
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0)
+    return to_address(storage, size);
+  return {is_tcp ? Address::Family::Tcp : Address::Family::Unix, {}, 0};
 }
 
 }  // namespace cppasgi::net

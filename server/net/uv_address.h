@@ -1,5 +1,7 @@
-// Socket addresses of libuv handles as Address values.
+// Socket addresses as Address values.
 #pragma once
+
+#include <sys/socket.h>
 
 #include <uv.h>
 
@@ -7,9 +9,10 @@
 
 namespace cppasgi::net {
 
-enum class Side { Local, Peer };
+// What the kernel has written into `storage`, of IPv4, IPv6 or a Unix socket.
+Address to_address(const sockaddr_storage& storage, socklen_t size);
 
-// The address of a TCP or pipe handle; with no host when the kernel doesn't say (the peer is gone).
-Address address_of(const uv_handle_t& handle, Side side);
+// Of this end of a TCP or pipe handle; with no host when the kernel doesn't say.
+Address local_address(const uv_handle_t& handle);
 
 }  // namespace cppasgi::net

@@ -32,7 +32,6 @@ struct UvListener::State {
   uv_poll_t poll;
   int handles = 1;  // of libuv that are open: the poll handle is there from listen() on
   EventLoop* loop = nullptr;
-  Address::Family family = Address::Family::Tcp;
   std::shared_ptr<const Address> local;  // of every connection; null when each has its own
   OnAccept on_accept;                    // null once the UvListener is gone, or before listen()
   OnShortage on_shortage;
@@ -62,7 +61,6 @@ int fd_of(const UvListener::State& state) {
 UvListener::State* make_state(EventLoop& loop, Address::Family family) {
   auto* state = new UvListener::State;
   state->loop = &loop;
-  state->family = family;
   if (family == Address::Family::Tcp) {
     uv_tcp_init(loop.raw(), &state->tcp);
   } else {
@@ -144,7 +142,7 @@ UvListener::~UvListener() {
   uv_close(&state_->handle, &on_closed);
 }
 
-Address UvListener::address() const { return address_of(state_->handle, Side::Local); }
+Address UvListener::address() const { return local_address(state_->handle); }
 
 namespace {
 
@@ -189,14 +187,18 @@ void pause(UvListener::State& state, int error) {
 
 void accept_up_to(UvListener::State& state, std::size_t most) {
   for (; state.on_accept && most != 0; --most) {
-    const int fd = accept4(fd_of(state), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    // The only call that tells the address of a client which has reset its connection already.
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int fd = accept4(fd_of(state), reinterpret_cast<sockaddr*>(&peer), &size,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == ECONNABORTED || errno == EINTR) continue;
       if (errno != EAGAIN) pause(state, errno);
       return;
     }
     state.is_short = false;
-    auto stream = UvStream::adopt(*state.loop, fd, state.family, state.local);
+    auto stream = UvStream::adopt(*state.loop, fd, to_address(peer, size), state.local);
     if (stream != nullptr) state.on_accept(std::move(stream));
   }
 }

@@ -95,10 +95,10 @@ ssize_t send_now(const uv_handle_t& handle, std::string_view first, std::string_
 
 }  // namespace
 
-UvStream::UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<const Address> local)
-    : loop_(loop), state_(new State), local_(std::move(local)) {
+UvStream::UvStream(EventLoop& loop, Address peer, std::shared_ptr<const Address> local)
+    : loop_(loop), state_(new State), peer_(std::move(peer)), local_(std::move(local)) {
   state_->loop = &loop;
-  if (family == Address::Family::Tcp) {
+  if (peer_.family == Address::Family::Tcp) {
     uv_tcp_init(loop.raw(), &state_->tcp);
   } else {
     uv_pipe_init(loop.raw(), &state_->pipe, 0);
@@ -106,11 +106,12 @@ UvStream::UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<cons
   state_->handle.data = state_;
 }
 
-std::unique_ptr<UvStream> UvStream::adopt(EventLoop& loop, int fd, Address::Family family,
+std::unique_ptr<UvStream> UvStream::adopt(EventLoop& loop, int fd, Address peer,
                                           std::shared_ptr<const Address> local) {
-  std::unique_ptr<UvStream> stream(new UvStream(loop, family, std::move(local)));
-  const int status = family == Address::Family::Tcp ? uv_tcp_open(&stream->state_->tcp, fd)
-                                                    : uv_pipe_open(&stream->state_->pipe, fd);
+  std::unique_ptr<UvStream> stream(new UvStream(loop, std::move(peer), std::move(local)));
+  const int status = stream->peer_.family == Address::Family::Tcp
+                         ? uv_tcp_open(&stream->state_->tcp, fd)
+                         : uv_pipe_open(&stream->state_->pipe, fd);
   if (status == 0) return stream;
   close(fd);
   return nullptr;
@@ -205,9 +206,8 @@ void UvStream::queue(std::string bytes) {
   loop_.touch();
 }
 
-Address UvStream::peer() const { return address_of(state_->handle, Side::Peer); }
 Address UvStream::local() const {
-  return local_ != nullptr ? *local_ : address_of(state_->handle, Side::Local);
+  return local_ != nullptr ? *local_ : local_address(state_->handle);
 }
 
 namespace {

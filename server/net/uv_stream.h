@@ -14,10 +14,10 @@ class EventLoop;
 
 class UvStream final : public Stream {
  public:
-  // Takes a connected, non-blocking socket of `family`, which it owns from then on. `local` is the
-  // address of this end; null when it isn't known yet and has to be asked for. Null if libuv
-  // doesn't take it; then it is closed.
-  static std::unique_ptr<UvStream> adopt(EventLoop& loop, int fd, Address::Family family,
+  // Takes a connected, non-blocking socket, which it owns from then on. `peer` is the address that
+  // accepting it told, `local` that of this end; null when it isn't known yet and has to be asked
+  // for. Null if libuv doesn't take it; then it is closed.
+  static std::unique_ptr<UvStream> adopt(EventLoop& loop, int fd, Address peer,
                                          std::shared_ptr<const Address> local);
   ~UvStream() override;
 
@@ -32,7 +32,7 @@ class UvStream final : public Stream {
   bool send_file(FileSlice& file) override;
   void end(OutputBuffer& buffer) override;
   void reset_on_close() override { reset_ = true; }
-  Address peer() const override;
+  Address peer() const override { return peer_; }
   Address local() const override;
 
   struct State;
@@ -41,10 +41,11 @@ class UvStream final : public Stream {
   void send_or_queue(OutputBuffer& buffer, std::string_view tail, int flags);
   void queue(std::string bytes);
 
-  UvStream(EventLoop& loop, Address::Family family, std::shared_ptr<const Address> local);
+  UvStream(EventLoop& loop, Address peer, std::shared_ptr<const Address> local);
 
   EventLoop& loop_;
   State* state_;  // freed by libuv's close callback
+  Address peer_;
   std::shared_ptr<const Address> local_;
   bool reset_ = false;
 };

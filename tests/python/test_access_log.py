@@ -99,6 +99,18 @@ def test_what_is_no_request_is_logged_too(server: StartServer) -> None:
     assert json.loads(line)["protocol"] is None
 
 
+def test_who_resets_at_once_has_an_address(server: StartServer) -> None:
+    process = server("apps.probe:app")
+    process.send_signal(signal.SIGSTOP)
+    with process.connect() as wire:
+        own = wire.sock.getsockname()
+        wire.send(b"nonsense\r\n\r\n")
+        wire.reset()
+    process.send_signal(signal.SIGCONT)
+    (line,) = lines_of(process, 1)
+    assert line.startswith(f"{own[0]}:{own[1]} - - ["), line
+
+
 def test_a_moved_file_is_left_at_sigusr1(server: StartServer, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     process = server("apps.probe:app", "--access-log", str(log))

@@ -131,6 +131,24 @@ TEST_CASE("UvListener: who waits can be accepted at once", "[net][listener]") {
   CHECK(streams[0]->local() == listener->address());
 }
 
+TEST_CASE("UvListener: who resets before being accepted has an address, and what it sent is read",
+          "[net][listener]") {
+  EventLoop loop;
+  const auto listener = UvListener::bind_tcp(loop, "127.0.0.1", 0);
+  std::unique_ptr<Stream> stream;
+  listener->listen(8, [&](std::unique_ptr<Stream> accepted) { stream = std::move(accepted); });
+  SocketClient client(listener->address());
+  const std::uint16_t port = client.port();
+  client.send("hello");
+  client.reset();
+  REQUIRE(run_until(loop, [&] { return stream != nullptr; }));
+  CHECK(stream->peer() == Address{Address::Family::Tcp, "127.0.0.1", port});
+  CHECK(stream->local() == listener->address());
+  Recorder recorder;
+  stream->start_reading(recorder);
+  CHECK(run_until(loop, [&] { return recorder.read == "hello"; }));
+}
+
 TEST_CASE("UvListener: a taken port throws at bind", "[net][listener]") {
   EventLoop loop;
   const auto first = UvListener::bind_tcp(loop, "127.0.0.1", 0);

@@ -55,6 +55,12 @@ class SocketClient {
 
   bool connected() const { return error_ == 0; }
   int fd() const { return fd_; }
+  std::uint16_t port() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -69,6 +75,11 @@ class SocketClient {
   void end() { shutdown(fd_, SHUT_WR); }
   void close_now() {
     if (fd_ >= 0) close(std::exchange(fd_, -1));
+  }
+  void reset() {
+    const linger at_once{1, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close_now();
   }
 
   // Reads until the text ends with `end`, or the server closed. What was read stays in the text.
