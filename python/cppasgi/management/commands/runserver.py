@@ -5,10 +5,15 @@ Needs ``"cppasgi"`` before ``"django.contrib.staticfiles"`` in INSTALLED_APPS. N
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib
 import logging
 import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
@@ -22,12 +27,15 @@ from django.utils import autoreload
 
 from cppasgi import ListenError, Server, __version__
 from cppasgi.actions import log_actions
+from cppasgi.django_reloader import STOP_SECONDS, is_above, serve_in_children
 
 logger = logging.getLogger("django.channels.server")
 
 _MEBIBYTE = 1024 * 1024
 _GRACEFUL_SECONDS = 1.0
 """A developer who stops the server doesn't want to wait."""
+_RELOAD_GRACEFUL_SECONDS = 0.5
+"""Still less so one who has changed a file."""
 
 
 def get_default_application() -> Any:
@@ -56,13 +64,16 @@ class Command(RunserverCommand):
     """Same as Daphne's command: its options, its log lines, static files, and the auto-reloader.
 
     Differs from Daphne: the banner has the port that was really taken, and a port that can't be
-    had ends the command with status 1. Subclasses may override `get_application`, `serve`,
-    `log_action` and `on_bind`.
+    had ends the command with status 1; the application gets to clean up before a reload. Subclasses
+    may override `get_application`, `serve`, `log_action` and `on_bind`; a `serve` of theirs sets
+    `stop_serving`, which asks its server from another thread to stop.
     """
 
     protocol = "http"
     server_name = f"ASGI/cppasgi version {__version__}"
+    stop_serving: Callable[[], object] | None = None
     _use_asgi: bool = True
+    _serving_thread: threading.Thread | None = None
 
     def add_arguments(self, parser: Any) -> None:
         """Adds Daphne's options to Django's."""
@@ -119,6 +130,28 @@ class Command(RunserverCommand):
             )
         super().handle(*args, **options)
 
+    def run(self, **options: Any) -> None:
+        """Serves, with the auto-reloader unless that is switched off.
+
+        Where that has the process end, it raises in the main thread; the server is in another.
+        """
+        if options["use_reloader"] and options["use_asgi"] and is_above():
+            sys.exit(serve_in_children())
+        try:
+            super().run(**options)
+        finally:
+            self._wait_for_server()
+
+    def _wait_for_server(self) -> None:
+        thread, stop = self._serving_thread, self.stop_serving
+        if thread is None or stop is None or thread is threading.current_thread():
+            return
+        # The process above passes on a signal that may have come here by itself.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stop()
+        with contextlib.suppress(KeyboardInterrupt):
+            thread.join(STOP_SECONDS)
+
     def inner_run(self, *args: Any, **options: Any) -> None:
         """Checks the project and serves it; under the auto-reloader in a thread of its own."""
         self._use_asgi = options["use_asgi"]
@@ -126,6 +159,7 @@ class Command(RunserverCommand):
             self.server_cls = RunserverCommand.server_cls  # a subclass may have Daphne's
             super().inner_run(*args, **options)
             return
+        self._serving_thread = threading.current_thread()
         autoreload.raise_last_exception()
         if not options["skip_checks"]:
             self.stdout.write("Performing system checks...\n\n")
@@ -158,9 +192,12 @@ class Command(RunserverCommand):
             websocket_connect_timeout=options["websocket_handshake_timeout"],
             websocket_max_message_size=self.size_limit("MESSAGE", options),
             websocket_max_frame_size=self.size_limit("FRAME", options),
-            graceful_timeout=_GRACEFUL_SECONDS,
+            graceful_timeout=(
+                _RELOAD_GRACEFUL_SECONDS if options["use_reloader"] else _GRACEFUL_SECONDS
+            ),
             ready_callable=lambda: self.on_bind(server.addresses[0][1]),
         )
+        self.stop_serving = server.shutdown
         server.run()
 
     def on_bind(self, server_port: int | str) -> None:

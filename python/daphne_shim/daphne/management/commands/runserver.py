@@ -32,6 +32,7 @@ class Command(RunserverCommand):
             websocket_max_frame_size=self.size_limit("FRAME", options),
             ready_callable=lambda: self.on_bind(server.listening_addresses[0][1]),
         )
+        self.stop_serving = server.stop
         server.run()
         if server.abort_start:
             raise ListenError(f"Couldn't listen on {self.addr}:{self.port}")
