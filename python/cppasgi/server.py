@@ -110,10 +110,14 @@ class Server(ServerSettings):
     async def serve(self, *, signal_handlers: bool = False) -> None:
         """Serves inside the running event loop until `shutdown()`.
 
-        Cancelling it stops the server too, without draining.
+        Cancelling it stops the server too, without draining. So does SIGINT under `asyncio.run()`.
+        SIGTERM ends the program at once, unless it or ``signal_handlers`` has a handler.
 
         Args:
-            signal_handlers: whether SIGINT and SIGTERM stop the server; main thread only.
+            signal_handlers: whether SIGINT and SIGTERM stop the server as they stop `run()`; main
+                thread only. The former handlers are back when this returns, and the program goes
+                on. Differs from uvicorn: only if asked, whatever the attribute of that name says,
+                and the signal isn't raised again.
 
         Raises:
             ListenError: an address can't be listened on.

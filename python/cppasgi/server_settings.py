@@ -113,7 +113,7 @@ class ServerSettings:
             peers on a Unix socket, ``*`` for everybody, as with Daphne.
         daphne_strict: scopes with Daphne's keys only, no lifespan, no Date, no close frame for
             a WebSocket client that breaks the protocol: what Daphne's own tests ask for.
-        signal_handlers: whether `run()` handles SIGINT and SIGTERM.
+        signal_handlers: whether `run()` handles SIGINT and SIGTERM; `serve()` is told itself.
         verbosity: from 3 on, `run()` puts its loop in asyncio's debug mode.
         ready_callable: called once connections are accepted.
         worker: this process as one of a supervisor's, which has the sockets.
