@@ -43,7 +43,7 @@ class Jobs:
     def _on_done(self, job: asyncio.Task[Any]) -> None:
         self._jobs.discard(job)
         if not job.cancelled() and (error := job.exception()) is not None:
-            logger.error("The supervisor failed at something: %s", error, exc_info=error)
+            _log_failure(error)
 
 
 async def _again_and_again(work: Callable[[], Awaitable[object]]) -> None:
@@ -51,5 +51,9 @@ async def _again_and_again(work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
         except Exception as error:
-            logger.error("The supervisor failed at something: %s", error, exc_info=error)
+            _log_failure(error)
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _log_failure(error: BaseException) -> None:
+    logger.error("The supervisor failed at something: %s", error, exc_info=error)

@@ -74,19 +74,18 @@ class StopSignals:
     def restore(self) -> None:
         """Puts back the former handlers; a deadline stays."""
         for signum, previous in self._previous.items():
-            # None is a handler that was not installed from Python and can't be put back.
             if signum == signal.SIGTERM and previous in (None, signal.SIG_DFL):
                 signal.signal(signum, signal.SIG_IGN)  # leaves no moment in which a repeat ends us
                 _native.pass_over_repeats()
             else:
-                signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
+                _put_back(signum, previous)
         self._previous.clear()
 
     def disown(self) -> None:
         """Puts back the former handlers in a forked child, which ends by the signals it is sent."""
         for signum, previous in self._previous.items():
             if signal.getsignal(signum) == self._on_signal:
-                signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
+                _put_back(signum, previous)
         self._previous.clear()
 
     def disarm(self) -> None:
@@ -126,3 +125,8 @@ def write_stacks_on_signal(report: Callable[[], object]) -> None:
     """
     signal.signal(STACKS_SIGNAL, lambda _signum, _frame: report())
     faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True, chain=True)
+
+
+def _put_back(signum: signal.Signals, previous: object) -> None:
+    # None is a handler that was not installed from Python and can't be put back.
+    signal.signal(signum, signal.SIG_DFL if previous is None else previous)  # type: ignore[arg-type]
