@@ -97,10 +97,9 @@ def endpoint_descriptions(
         port = DEFAULT_PORT
     elif port is not None and not host:
         host = DEFAULT_HOST
-    built = build_endpoint_description_strings(host, port, unix_socket, file_descriptor)
-    if unix_socket_mode is not None:
-        mode = f":mode={unix_socket_mode:o}"
-        built = [one + mode if one.startswith("unix:") else one for one in built]
+    built = build_endpoint_description_strings(
+        host, port, unix_socket, file_descriptor, unix_socket_mode
+    )
     return sorted([*endpoints, *built])
 
 
@@ -109,11 +108,13 @@ def build_endpoint_description_strings(
     port: int | None = None,
     unix_socket: str | None = None,
     file_descriptor: int | None = None,
+    unix_socket_mode: int | None = None,
 ) -> list[str]:
     r"""Describes endpoints as strings such as ``tcp:port=8000:interface=127.0.0.1``.
 
     Same as Daphne's function: the brackets of an IPv6 literal go, its colons are escaped as ``\:``.
-    Differs from Daphne: a path's colons, equals signs and backslashes are escaped too.
+    Differs from Daphne: a path's colons, equals signs and backslashes are escaped too, and the
+    socket may have permissions.
 
     Returns:
         One string each for TCP, Unix socket and descriptor, in this order.
@@ -127,7 +128,8 @@ def build_endpoint_description_strings(
     elif host or port:
         raise ValueError("TCP binding requires both port and host kwargs.")
     if unix_socket:
-        descriptions.append(f"unix:{_quote(unix_socket)}")
+        mode = "" if unix_socket_mode is None else f":mode={unix_socket_mode:o}"
+        descriptions.append(f"unix:{_quote(unix_socket)}{mode}")
     if file_descriptor is not None:
         descriptions.append(f"fd:fileno={int(file_descriptor)}")
     return descriptions
