@@ -45,10 +45,8 @@ void WebSocketSession::note_message() {
 // Another message is unfinished than before, or none any more.
 void WebSocketSession::watch_message() {
   watched_message_ = protocol_.unfinished_message();
-  if (watched_message_ == 0) return;
-  message_since_ = session_.host().now();
   message_bytes_ = 0;
-  session_.expect_deadline(message_deadline());
+  expect_message();
 }
 
 void WebSocketSession::expect_message() {
