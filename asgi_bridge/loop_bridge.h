@@ -31,7 +31,8 @@ class LoopBridge {
   bool attach();
   // Ends it. Callbacks that asyncio still holds do nothing from then on. Never raises.
   void detach();
-  // As detach(), in a forked child: the asyncio loop's descriptors are the parent's too.
+  // Does in a forked child what detach() does, but leaves the asyncio loop's descriptors alone: the
+  // parent has them too.
   void disown();
 
   // Asks asyncio to call on_soon after what is ready now; once until it was called. A failure is

@@ -50,8 +50,8 @@ PyObject* to_extensions(HttpExtensions extensions) {
 
 bool ScopeMaker::init(std::string_view root_path) {
   const Interned& names = interned();
-  // Of HTTP 2.4 and later Starlette expects that send() raises once the client has left, so that
-  // its streams don't listen for that: one that waits for its next part would never hear of it.
+  // Starlette's streams don't listen for the client's end where the scope names HTTP 2.4 or later,
+  // as they expect send() to raise then: one that waits for its next part would never hear of it.
   http_asgi_ =
       PythonRef::steal(Py_BuildValue("{OsOs}", names.version, "3.0", names.spec_version, "2.3"));
   websocket_asgi_ =

@@ -31,7 +31,7 @@ class AccessLog {
   void add(const AccessRecord& record);
   // Writes what was collected, or has it wait.
   void flush();
-  // The same at the end, when nothing waits any longer.
+  // Writes it at the end of the server: a reader has a moment, then nothing waits any longer.
   void finish();
   // Forgets it instead.
   void discard() {

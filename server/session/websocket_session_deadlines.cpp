@@ -60,7 +60,7 @@ milliseconds WebSocketSession::message_deadline() const {
   return deadline_after(message_since_, session_.host().options.timeouts.websocket_message);
 }
 
-// Who isn't read, since the application takes nothing, has time.
+// A client whose bytes aren't read, since the application takes nothing, has time.
 void WebSocketSession::on_message_deadline(milliseconds now) {
   const std::uint64_t bytes = protocol_.unfinished_bytes();
   if (session_.reads() && bytes - message_bytes_ < kLeastMessageBytes) {
@@ -106,7 +106,7 @@ void WebSocketSession::on_open_deadline(milliseconds now) {
     since_ = now;
     session_.flush_later();
   } else if (inbox_is_full() || session_.client_reads_on(now)) {
-    // Its pong is unread, or the ping is behind what it is still reading.
+    // The client's pong may lie unread, or our ping lies behind what the client is still reading.
     ping_outstanding_ = false;
     since_ = now;
   } else {
