@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from test_misuse import churn
+from test_changing_messages import churn
 
 from cppasgi.native_loop import NativeLoop
 
