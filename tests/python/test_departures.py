@@ -98,27 +98,18 @@ def test_without_a_listener_a_response_with_an_end_is_dropped(
     assert {raised(each) for each in report} == {None}
 
 
-def test_a_known_length_is_no_excuse_for_ever(site: ServerProcess, key: str) -> None:
+@pytest.mark.parametrize("name", ["endless", "announced-endless"])
+def test_endless_sender_is_stopped_and_named(site: ServerProcess, key: str, name: str) -> None:
+    """One that listens beside, and one whose length is known: no excuse for ever."""
     with site.connect() as wire:
-        wire.request(f"/announced-endless/{key}")
+        wire.request(f"/{name}/{key}")
         wire.head()
         wire.reset()
         report = site.report(key)
     assert raised(report) == "ClientDisconnected"
     assert isinstance(report, dict)
     assert 0.5 <= report["after"] < 3
-
-
-def test_endless_sender_is_stopped_and_named(site: ServerProcess, key: str) -> None:
-    with site.connect() as wire:
-        wire.request(f"/endless/{key}")
-        wire.head()
-        wire.reset()
-        report = site.report(key)
-    assert raised(report) == "ClientDisconnected"
-    assert isinstance(report, dict)
-    assert 0.5 <= report["after"] < 3
-    line = site.wait_for_log(f"GET /endless/{key} goes on sending")
+    line = site.wait_for_log(f"GET /{name}/{key} goes on sending")
     assert site.log().count(line[0]) == 1
 
 
