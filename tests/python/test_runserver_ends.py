@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,33 +15,19 @@ from pathlib import Path
 import httpx
 import pytest
 from ports import free_port
+from runserver_project import PROLOGUE, start_runserver
 from wire import CLOSE, TEXT, Wire
 
 pytestmark = [pytest.mark.python_side, pytest.mark.timeout(120)]
 
 START_SECONDS = 60
 STOP_SECONDS = 15  # on a busy machine; 3 s by the clock of the process
-SITE = """
-import asyncio, os, pathlib, time
+SITE = f"""
+import asyncio, time
 from asgiref.sync import sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.conf import settings
 from django.core.signals import request_finished
-from django.http import HttpResponse, StreamingHttpResponse
-
-settings.configure(
-    DEBUG=True, SECRET_KEY="no secret", ROOT_URLCONF="site_", ALLOWED_HOSTS=["*"],
-    ASGI_APPLICATION="site_.application", MIDDLEWARE=[],
-    INSTALLED_APPS=["cppasgi", "django.contrib.staticfiles"], STATIC_URL="/static/",
-)
-
-import django
-django.setup()
-
-from django.core.asgi import get_asgi_application
-from django.urls import path
-
+{PROLOGUE}"""
+SITE += """
 def note(text):
     with open("notes", "a") as notes:
         notes.write(text + "\\n")
@@ -93,11 +77,6 @@ application = ProtocolTypeRouter({
     "lifespan": lifespan,
 })
 """
-MANAGE = """
-import site_
-from django.core.management import execute_from_command_line
-execute_from_command_line(["manage.py", "runserver", PORT])
-"""
 
 
 class Runserver:
@@ -107,15 +86,7 @@ class Runserver:
         self.folder = folder
         self.port = free_port()
         (folder / "site_.py").write_text(SITE)
-        (folder / "manage.py").write_text(MANAGE.replace("PORT", repr(str(self.port))))
-        with (folder / "log").open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py"],
-                cwd=folder,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self.process = start_runserver(folder, self.port)
         self.wait_until(self.serves, START_SECONDS)
 
     def serves(self) -> bool:

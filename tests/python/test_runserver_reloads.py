@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -18,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from ports import free_port
+from runserver_project import PROLOGUE, start_runserver
 from wire import TEXT, Wire
 
 pytestmark = [pytest.mark.python_side, pytest.mark.timeout(600)]
@@ -26,25 +25,10 @@ RELOADS = int(os.environ.get("TEST_RELOADS", "3"))
 SECONDS = float(os.environ.get("TEST_RELOAD_SECONDS", "15"))
 NOTICED = 10  # seconds within which Django sees that a file has changed; it looks every second
 
-SITE = """
+SITE = f"""
 import asyncio, time
-from channels.generic.websocket import AsyncWebsocketConsumer
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
-
-settings.configure(
-    DEBUG=True, SECRET_KEY="no secret", ROOT_URLCONF="site_", ALLOWED_HOSTS=["*"],
-    ASGI_APPLICATION="site_.application", MIDDLEWARE=[],
-    INSTALLED_APPS=["cppasgi", "django.contrib.staticfiles"], STATIC_URL="/static/",
-)
-
-import django
-django.setup()
-
-from django.core.asgi import get_asgi_application
-from django.urls import path
-
+{PROLOGUE}"""
+SITE += """
 class Echo(AsyncWebsocketConsumer):
     async def receive(self, text_data=None, bytes_data=None):
         await self.send(text_data)
@@ -78,11 +62,6 @@ application = ProtocolTypeRouter({
     "http": get_asgi_application(), "websocket": URLRouter([path("echo", Echo.as_asgi())]),
 })
 """
-MANAGE = """
-import site_
-from django.core.management import execute_from_command_line
-execute_from_command_line(["manage.py", "runserver", PORT])
-"""
 
 
 def write(folder: Path, version: int) -> None:
@@ -94,17 +73,9 @@ def port(tmp_path: Path) -> Iterator[int]:
     """Where the site of `tmp_path` is served in version 0."""
     port = free_port()
     write(tmp_path, 0)
-    (tmp_path / "manage.py").write_text(MANAGE.replace("PORT", repr(str(port))))
+    # To Python a file of the same size and second is the same, and its old code is cached.
+    process = start_runserver(tmp_path, port, {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     log = tmp_path / "log"
-    with log.open("wb") as output:
-        # To Python a file of the same size and second is the same, and its old code is cached.
-        process = subprocess.Popen(
-            [sys.executable, "manage.py"],
-            cwd=tmp_path,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        )
     try:
         wait_for_version(port, 0, 60)
         yield port
