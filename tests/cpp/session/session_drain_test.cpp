@@ -24,6 +24,16 @@ constexpr std::string_view kPartOfContent =
 
 void answer(HttpCall& call) { call.answer("ok"); }
 
+// A connection that has had the answer to its first request, and is idle.
+auto connect_and_ask(FakeHost& host, TestApplication& application) {
+  auto wire = host.connect();
+  wire->send(kGet);
+  answer(*application.http.at(0));
+  host.finish_batch();
+  wire->take();
+  return wire;
+}
+
 }  // namespace
 
 TEST_CASE("Session: drain ends idle connections at once and others after their response",
@@ -123,11 +133,7 @@ TEST_CASE("Session: before a restart an idle connection gets a moment for one mo
           "[session][drain]") {
   TestApplication application;
   FakeHost host(application);
-  const auto wire = host.connect();
-  wire->send(kGet);
-  answer(*application.http.at(0));
-  host.finish_batch();
-  wire->take();
+  const auto wire = connect_and_ask(host, application);
   host.drain(Departure::Restart);
   host.pass(4'999ms);
   CHECK_FALSE(wire->closed);
@@ -225,11 +231,7 @@ TEST_CASE("Session: cut_short ends what is in progress", "[session][cut]") {
 TEST_CASE("Session: cut_short doesn't wait for a request that may never come", "[session][cut]") {
   TestApplication application;
   FakeHost host(application);
-  const auto wire = host.connect();
-  wire->send(kGet);
-  answer(*application.http.at(0));
-  host.finish_batch();
-  wire->take();
+  const auto wire = connect_and_ask(host, application);
   const bool begun = GENERATE(false, true);
   if (begun) wire->send(kPartOfHead);
   host.drain(Departure::Restart);

@@ -58,6 +58,14 @@ std::string part(std::size_t size, unsigned opcode = 0) {
 
 const std::string kTooLong = server_frame(8, close_payload(1008, "message took too long"));
 
+// The message that is under way has all of its time from now on, and no more.
+void check_it_takes_too_long(Server& server, Wire& wire) {
+  server.host.pass(kTime - 1ms);
+  CHECK(wire.take().empty());
+  server.host.pass(1ms);
+  CHECK(wire.take() == kTooLong);
+}
+
 }  // namespace
 
 TEST_CASE("WebSocketSession: a message whose rest doesn't come is closed with 1008",
@@ -68,10 +76,7 @@ TEST_CASE("WebSocketSession: a message whose rest doesn't come is closed with 10
   wire->send(GENERATE(true, false) ? part(10, 2) : frame.substr(0, frame.size() - 1));
   CHECK(server.host.take_announced() == server.host.now() + kTime);
   CHECK(server.host.message_memory.bytes() > 0);
-  server.host.pass(kTime - 1ms);
-  CHECK(wire->take().empty());
-  server.host.pass(1ms);
-  CHECK(wire->take() == kTooLong);
+  check_it_takes_too_long(server, *wire);
   CHECK(server.call().close_code == 1006);
   CHECK(server.call().close_reason == "message took too long");
   CHECK(server.count(Limit::TimeoutWebSocketMessage) == 1);
@@ -124,17 +129,11 @@ TEST_CASE("WebSocketSession: the time is each message's own", "[session][websock
     CHECK(wire->take().empty());
     CHECK(server.call().messages.size() == 1);
     wire->send(part(10, 2));
-    server.host.pass(kTime - 1ms);
-    CHECK(wire->take().empty());
-    server.host.pass(1ms);
-    CHECK(wire->take() == kTooLong);
+    check_it_takes_too_long(server, *wire);
   }
   SECTION("with it comes a part of the next") {
     wire->send(encode({.opcode = 0, .payload = "x"}) + part(10, 2));
-    server.host.pass(kTime - 1ms);
-    CHECK(wire->take().empty());
-    server.host.pass(1ms);
-    CHECK(wire->take() == kTooLong);
+    check_it_takes_too_long(server, *wire);
   }
 }
 
@@ -153,10 +152,7 @@ TEST_CASE("WebSocketSession: who isn't read has time for the rest of its message
   CHECK(server.call().take());
   CHECK(wire->reading);
   CHECK(server.host.take_announced() <= server.host.now() + kTime);
-  server.host.pass(kTime - 1ms);
-  CHECK(wire->take().empty());
-  server.host.pass(1ms);
-  CHECK(wire->take() == kTooLong);
+  check_it_takes_too_long(server, *wire);
 }
 
 TEST_CASE("WebSocketSession: without the time-out a message may wait for ever",

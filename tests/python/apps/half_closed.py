@@ -46,12 +46,16 @@ async def answer_much(scope: Any, receive: Any, send: Any, seconds: float) -> An
     return "sent"
 
 
-async def stream(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
-    """Pieces, with so long in between."""
+async def begin_stream(send: Any, seconds: float) -> None:
+    """Sends pieces, with so long in between."""
     await send({"type": "http.response.start", "status": 200})
     for _ in range(PIECES):
         await send({"type": "http.response.body", "body": b"piece", "more_body": True})
         await asyncio.sleep(seconds)
+
+
+async def stream(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
+    await begin_stream(send, seconds)
     await send({"type": "http.response.body", "body": b"end"})
     return "sent"
 
@@ -100,11 +104,8 @@ async def answer_late(scope: Any, receive: Any, send: Any, seconds: float) -> An
 
 
 async def stream_late(scope: Any, receive: Any, send: Any, seconds: float) -> Any:
-    """Sends pieces first, with so long in between."""
-    await send({"type": "http.response.start", "status": 200})
-    for _ in range(PIECES):
-        await send({"type": "http.response.body", "body": b"piece", "more_body": True})
-        await asyncio.sleep(seconds)
+    """Takes the content after the pieces, and answers its size."""
+    await begin_stream(send, seconds)
     await send({"type": "http.response.body", "body": b"%d" % await size_of_content(receive)})
     return "sent"
 
