@@ -201,18 +201,21 @@ PyObject* waiter_get_loop(PyObject* self, PyObject*) noexcept {
   return Py_NewRef(loop != nullptr ? loop : Py_None);  // null when it was garbage
 }
 
+// The lengths differ for all other attributes, so that hardly a name is compared.
+bool is_future_blocking(PyObject* name) {
+  PyObject* wanted = interned().future_blocking;
+  return name == wanted || (PyUnicode_GET_LENGTH(name) == PyUnicode_GET_LENGTH(wanted) &&
+                            PyUnicode_Compare(name, wanted) == 0);
+}
+
 PyObject* waiter_getattro(PyObject* self, PyObject* name) noexcept {
-  if (name == interned().future_blocking ||
-      PyUnicode_Compare(name, interned().future_blocking) == 0) {
-    return PyBool_FromLong(Waiter::of(self)->blocking);
-  }
+  if (is_future_blocking(name)) return PyBool_FromLong(Waiter::of(self)->blocking);
   return PyObject_GenericGetAttr(self, name);
 }
 
 int waiter_setattro(PyObject* self, PyObject* name, PyObject* value) noexcept {
-  if (value == nullptr || PyUnicode_Compare(name, interned().future_blocking) != 0) {
+  if (value == nullptr || !is_future_blocking(name))
     return PyObject_GenericSetAttr(self, name, value);
-  }
   Waiter::of(self)->blocking = value == Py_True;
   return 0;
 }

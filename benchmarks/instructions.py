@@ -4,12 +4,15 @@
 so it tells servers apart that differ by a few percent; but it knows neither the kernel's share nor
 what a cache miss costs. A short load is subtracted from a long one, so that opening connections
 isn't counted where they are kept; what is under way when a load ends is, in part, so that rows of a
-few hundred requests per second need half a minute. No other callgrind may run meanwhile.
+few hundred requests per second need half a minute. Python hashes texts in the same way in all
+servers: by chance, dictionaries cost one run half a percent more than the next. No other callgrind
+may run meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import statistics
@@ -103,6 +106,7 @@ def main() -> int:
         parser.error(f"nothing loads the server in {', '.join(idle)}")
     servers = some_installed(named_servers(parser, options.servers.split(","), SERVERS))
     facts = machine_facts(servers)
+    os.environ["PYTHONHASHSEED"] = "0"
     with backends(workloads, options.load_core) as measurable:
         rows = [
             [workload.title, *(cell(server, workload, options) for server in servers)]

@@ -16,7 +16,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -90,14 +90,23 @@ def of_calls(counts: Counter[str]) -> dict[str, int]:
     return {name: counts[f"cppasgi._native.{name}"] for name in names}
 
 
-@contextmanager
-def nothing_left() -> Iterator[None]:
-    """What the block makes is gone at its end. No call runs before or after it."""
+async def check_that_nothing_is_left(fail: Callable[[], Awaitable[None]]) -> None:
+    """What it makes is gone at its end. No call runs before or after it.
+
+    A leak shows each time; caches, which the first calls fill or a busy machine, do once or twice.
+    """
+    for _ in range(2):
+        with suppress(AssertionError):
+            return await check_once_that_nothing_is_left(fail)
+    await check_once_that_nothing_is_left(fail)
+
+
+async def check_once_that_nothing_is_left(fail: Callable[[], Awaitable[None]]) -> None:
     collect()
     before = live()
     assert not any(of_calls(before).values())
     blocks, size = sys.getallocatedblocks(), malloc_bytes()
-    yield
+    await fail()
     collect()
     more_blocks, more_bytes = sys.getallocatedblocks() - blocks, malloc_bytes() - size
     after = live()
@@ -307,8 +316,7 @@ async def fail_repeatedly(call: Call, client: Talk) -> None:
                 await asyncio.sleep(0.01)
 
         await fail(WARM_UP)
-        with nothing_left():
-            await fail(FAILURES)
+        await check_that_nothing_is_left(lambda: fail(FAILURES))
 
 
 @pytest.mark.parametrize(
@@ -456,11 +464,12 @@ def test_servers_that_close_while_calls_run_leave_nothing(
         await asyncio.sleep(0.001)  # what was asked of the loop before that
 
     async def main() -> None:
-        for _ in range(WARM_UP // CALLS):
-            await one()
-        with nothing_left():
-            for _ in range(FAILURES // CALLS):
+        async def fail(count: int) -> None:
+            for _ in range(count // CALLS):
                 await one()
+
+        await fail(WARM_UP)
+        await check_that_nothing_is_left(lambda: fail(FAILURES))
 
     with caplog.at_level("CRITICAL"):
         run(main(), 100 + FAILURES / 20)
