@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -29,6 +31,7 @@
 #include "server/base/line_writer.h"
 #include "server/metrics.h"
 #include "server/options.h"
+#include "server/process/loop_guard.h"
 #include "server/process/stop_guard.h"
 
 namespace py = pybind11;
@@ -37,6 +40,7 @@ namespace {
 
 using cppasgi::Address;
 using cppasgi::Departure;
+using cppasgi::LoopGuard;
 using cppasgi::bridge::AsgiServer;
 using cppasgi::bridge::AsgiServerOptions;
 using cppasgi::bridge::hold_at_interpreter_end;
@@ -266,7 +270,27 @@ void define_server(py::module_& module) {
       .def_property_readonly("running_applications", &AsgiServer::running_applications);
 }
 
+// Tells of the loop's silence in a block of the board; -1 is none.
+std::unique_ptr<LoopGuard> make_loop_guard(double limit, double period, int dump_signal, int status,
+                                           int metrics_fd, std::size_t metrics_slot) {
+  LoopGuard::OnSilence on_silence;
+  if (metrics_fd >= 0) {
+    // A mapping of its own: the guard's thread may outlive the server's by a moment.
+    auto block = std::make_shared<cppasgi::MetricsBlock>(metrics_fd, metrics_slot);
+    on_silence = [block](std::chrono::nanoseconds silence) {
+      (*block)->loop_silence.set(static_cast<std::uint64_t>(silence.count()));
+    };
+  }
+  return std::make_unique<LoopGuard>(to_milliseconds(limit), to_milliseconds(period), dump_signal,
+                                     status, std::move(on_silence));
+}
+
 void define_process(py::module_& module) {
+  py::class_<LoopGuard>(module, "LoopGuard")
+      .def(py::init(&make_loop_guard), py::arg("limit"), py::arg("period"), py::arg("dump_signal"),
+           py::arg("status"), py::arg("metrics_fd"), py::arg("metrics_slot"))
+      .def("beat", &LoopGuard::beat)
+      .def("stop", &LoopGuard::stop);
   module.def("end_at_sigterm", &cppasgi::end_at_sigterm);
   module.def("stop_insisted", &cppasgi::stop_insisted);
   module.def("pass_over_repeats", &cppasgi::pass_over_repeats);

@@ -211,6 +211,9 @@ std::vector<MetricRow> metrics_layout() {
       .number(offsetof(Metrics, server_lines_dropped), "server")
       .family("cppasgi_worker_heartbeat_seconds", "worker", "When the loop last ran, steady clock.")
       .number(offsetof(Metrics, heartbeat))
+      .family("cppasgi_worker_silence_seconds", "worker",
+              "How long the loop has not run, of the time in which its process could.")
+      .number(offsetof(Metrics, loop_silence))
       .family("cppasgi_worker_loop_lag_seconds", "worker", "How late the loop last ran a timer.")
       .number(offsetof(Metrics, last_loop_lag))
       .family("cppasgi_worker_gil_wait_seconds", "worker",

@@ -1,7 +1,8 @@
 // What a server counts, in a block of memory that other processes can read while it runs: one block
 // per worker process, in a file that the supervisor made (python/cppasgi/board.py), or private.
 // Always on: a counter is one load and one store, without a lock and without asking whether anybody
-// looks. No clock, no Python. Written by the loop's thread only, read by anybody.
+// looks. No clock, no Python. Written by the loop's thread only (but for loop_silence), read by
+// anybody.
 #pragma once
 
 #include <array>
@@ -136,6 +137,8 @@ struct Metrics {
   Counter server_lines_dropped;
 
   Counter heartbeat;      // when the loop last ran, nanoseconds of the steady clock; 0: never
+  Counter loop_silence;   // nanoseconds without a sign of life in which it could have given one:
+                          // of the thread that guards it (server/process/loop_guard.h)
   Counter last_loop_lag;  // nanoseconds
   Counter last_gil_wait;
   Histogram loop_lag;

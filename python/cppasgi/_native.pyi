@@ -45,6 +45,39 @@ def keep_process() -> None:
 def die_with_parent(parent_pid: int, signum: int) -> None:
     """Sends `signum` to this process when its parent ends; at once if that isn't `parent_pid`."""
 
+class LoopGuard:
+    """Ends the process when the loop of the thread that makes this is stuck for good.
+
+    Needs neither that loop nor the interpreter (server/process/loop_guard.h).
+    """
+
+    def __init__(
+        self,
+        limit: float,
+        period: float,
+        dump_signal: int,
+        status: int,
+        metrics_fd: int,
+        metrics_slot: int,
+    ) -> None:
+        """Starts a thread.
+
+        Args:
+            limit: seconds without a `beat`, of the time in which the process could run, after which
+                it ends; infinite never ends it.
+            period: seconds in which a beat is expected.
+            dump_signal: what the calling thread gets before the end, if that has a handler.
+            status: exit status of the end.
+            metrics_fd: descriptor of a board in which to tell of the loop's silence, or -1.
+            metrics_slot: which of its blocks.
+        """
+
+    def beat(self) -> None:
+        """Says that the loop runs."""
+
+    def stop(self) -> None:
+        """Lets the process go on, whatever happens."""
+
 METRICS_BYTES: int
 """Size of one server's block of counters: whole pages."""
 

@@ -45,6 +45,7 @@ LAYOUT = [Row(*row) for row in metrics_layout()]
 _REQUESTS = ("cppasgi_http_requests_total", "cppasgi_websocket_handshakes_total")
 _CONNECTIONS = next(row for row in LAYOUT if row.family == "cppasgi_connections")
 _HEARTBEAT = next(row for row in LAYOUT if row.family == "cppasgi_worker_heartbeat_seconds")
+_SILENCE = next(row for row in LAYOUT if row.family == "cppasgi_worker_silence_seconds")
 
 
 LAYOUT_ID = zlib.crc32(repr((METRICS_BYTES, LAYOUT)).encode())
@@ -154,6 +155,14 @@ class MetricsBoard:
         """Seconds since the event loop of one worker last answered; None before the first time."""
         beat: int = self._block(slot.place)[_HEARTBEAT.word]
         return (time.monotonic_ns() - beat) / 1e9 if beat else None
+
+    def silence(self, slot: BoardSlot) -> float:
+        """Seconds for which the event loop of one worker hasn't run, though its process could.
+
+        Other than in `heartbeat_age`, time in which the process was stopped isn't in it.
+        """
+        nanoseconds: int = self._block(slot.place)[_SILENCE.word]
+        return nanoseconds / 1e9
 
     def _lists(self) -> Iterator[list[int]]:
         yield self._block(_PAST).tolist()

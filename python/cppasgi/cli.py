@@ -3,7 +3,8 @@
 Exit statuses: 0 stopped as asked, or ``--check`` found no problem; 1 the application or an address
 could not be had, the process had to be ended at its deadline, or ``--check`` found a problem; 2
 wrong command line; 3 the application failed at lifespan start-up or shutdown; 130 and 143 ended at
-once by a signal that insists (`cppasgi.signals.StopSignals`).
+once by a signal that insists (`cppasgi.signals.StopSignals`). 4 is that of a process whose event
+loop was stuck (`cppasgi.loop_guard`).
 """
 
 from __future__ import annotations
@@ -239,6 +240,7 @@ class CommandLineInterface:
                 workers=options.workers,
                 graceful_timeout=options.graceful_timeout,
                 drain_delay=options.drain_delay,
+                worker_timeout=options.worker_timeout or math.inf,
                 limits=WorkerLimits(
                     options.max_requests, options.worker_lifetime, options.worker_max_rss << 20
                 ),

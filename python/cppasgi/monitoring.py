@@ -23,8 +23,8 @@ from cppasgi.lifespan import Application, Message
 if TYPE_CHECKING:
     from prometheus_client.core import CollectorRegistry, Metric
 
-WorkerState = Literal["starting", "ready", "draining"]
-STATES: tuple[WorkerState, ...] = ("starting", "ready", "draining")
+WorkerState = Literal["starting", "ready", "stuck", "draining"]
+STATES: tuple[WorkerState, ...] = ("starting", "ready", "stuck", "draining")
 
 _NANOSECONDS = 1e9
 _OPEN_METRICS = "application/openmetrics-text"
@@ -40,7 +40,7 @@ class WorkerStatus:
         number: the worker's place, from 1 on. While a worker is being replaced two have the same.
         slot: its block of the board.
         pid: its process.
-        state: ``starting``, ``ready`` or ``draining``.
+        state: ``starting``, ``ready``, ``stuck`` (its event loop doesn't run) or ``draining``.
         started: when, on ``time.monotonic()``'s clock.
     """
 
@@ -104,10 +104,12 @@ def monitoring_application(
 
     def readiness(_accept: str) -> _Answer:
         now = status()
+        stuck = [f"worker {each.number} is stuck" for each in now.workers if each.state == "stuck"]
         if now.ready:
-            return _text(200, "ready")
+            return _text(200, ", but ".join(["ready", *stuck]))
         ready = sum(worker.state == "ready" for worker in now.workers)
-        return _text(503, f"not ready: {ready} of {len(now.workers)} workers are")
+        reasons = [f"{ready} of {len(now.workers)} workers are", *stuck]
+        return _text(503, f"not ready: {', '.join(reasons)}")
 
     pages: dict[str, Callable[[str], _Answer]] = {
         "/metrics": metrics,

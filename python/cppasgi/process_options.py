@@ -100,6 +100,14 @@ def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
     )
     serve(
         group,
+        "--worker-timeout",
+        type=time_limit,
+        default=30,
+        metavar="SECONDS",
+        help="end a process whose event loop has been stuck for so long; 0 is never",
+    )
+    serve(
+        group,
         "--slow-callback",
         type=time_limit,
         default=1,

@@ -99,6 +99,9 @@ class ServerSettings:
             streams, lest all clients return at once; at most half of the graceful time-out.
         slow_callback: seconds for which the event loop may be blocked before its stack is
             logged.
+        worker_timeout: seconds without a sign of life of the event loop, of those in which the
+            process could run, after which the process of `run()` in the main thread ends, with the
+            stacks of its threads on standard error and status 4; 0 and infinity never.
         timeout_after_disconnect: seconds for which an application that listens for the end
             of its client, or whose response has a known end, may go on sending in vain: messages
             are dropped, as with Daphne. Then its ``send()`` raises `ClientDisconnected`.
@@ -176,6 +179,7 @@ class ServerSettings:
     drain_delay: float = 0
     ws_drain_window: float = 1
     slow_callback: float = 1
+    worker_timeout: float = 30
     timeout_after_disconnect: float = 60
     application_close_timeout: float = 0
     proxy_forwarded_address_header: str | None = None

@@ -16,6 +16,7 @@ from cppasgi import _native
 from cppasgi.endpoints import ListenError
 from cppasgi.log_handler import dropped_lines
 from cppasgi.log_repeats import REPEATS
+from cppasgi.loop_guard import LoopGuard
 from cppasgi.loop_watch import LoopWatch
 from cppasgi.stop_times import (
     CANCEL_SECONDS,
@@ -114,7 +115,8 @@ class Serving:
         """Serves until the stop is requested, or this is cancelled, which doesn't wait for anybody.
 
         Args:
-            owns_process: whether the process has no other purpose, so that its heap may be tuned.
+            owns_process: whether the process has no other purpose, so that its heap may be tuned,
+                and an end is what becomes of it when its loop is stuck. In the main thread.
 
         Raises:
             ListenError: an address can't be listened on.
@@ -129,7 +131,7 @@ class Serving:
                 # What exists now lives as long as the process: spare every later collection.
                 gc.collect()
                 gc.freeze()
-            await self._accept()
+            await self._accept(owns_process=owns_process)
         finally:
             if os.getpid() == process:  # else it is a forked child's garbage
                 await self._end()
@@ -158,7 +160,7 @@ class Serving:
             stopping.cancel()
         return True
 
-    async def _accept(self) -> None:
+    async def _accept(self, *, owns_process: bool) -> None:
         try:
             self._native.start(self._lifespan.state)
         except OSError as error:
@@ -170,8 +172,11 @@ class Serving:
         timeout = self._server.application_close_timeout
         reaper = asyncio.ensure_future(self._cancel_overdue(timeout)) if timeout > 0 else None
         watch = self._watch_loop()
+        guard = self._guard_loop() if owns_process else None
         try:
             await self._stop.wait()
+            if guard is not None:
+                guard.stop()  # a stop has bounds of its own
             if self._server.notifier is not None:
                 self._server.notifier.stopping()
             delay = 0 if self._stop.restarts else self._server.drain_delay
@@ -187,6 +192,14 @@ class Serving:
                 reaper.cancel()
             if watch is not None:
                 watch.stop()
+            if guard is not None:
+                guard.stop()
+
+    def _guard_loop(self) -> LoopGuard | None:
+        limit = self._server.worker_timeout or math.inf
+        if math.isinf(limit) and self._server.metrics is None:
+            return None
+        return LoopGuard(asyncio.get_running_loop(), limit, self._server.metrics)
 
     def _watch_loop(self) -> LoopWatch | None:
         slow = self._server.slow_callback

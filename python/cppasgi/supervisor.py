@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import time
@@ -32,6 +33,8 @@ logger = logging.getLogger("cppasgi.supervisor")
 
 _END_SECONDS = 0.5
 """After the last worker has been killed."""
+_REPLACE_SECONDS = 5.0
+"""What a stuck worker takes to end, at most, once it has been stuck for its time."""
 _LOOK_SECONDS = 1.0
 """Between two looks at what the workers have reached."""
 
@@ -47,6 +50,7 @@ class Supervisor:
         workers: int,
         graceful_timeout: float,
         drain_delay: float,
+        worker_timeout: float,
         limits: WorkerLimits,
         reloads: Watched | None,
         set_up_logging: Callable[[], object],
@@ -60,6 +64,7 @@ class Supervisor:
             workers: how many there are to be.
             graceful_timeout: seconds that a worker's requests get when it stops.
             drain_delay: seconds that workers go on before they stop.
+            worker_timeout: seconds after which a stuck worker ends itself.
             limits: after which a worker is replaced.
             reloads: files whose changes replace the workers, if there are any; then those that
                 can't start wait for the next change.
@@ -74,6 +79,7 @@ class Supervisor:
         self._wanted = workers
         self._graceful_timeout = graceful_timeout
         self._drain_delay = drain_delay
+        self._worker_timeout = worker_timeout
         self._reloads = reloads
         self._set_up_logging_again = set_up_logging
         self._board = MetricsBoard.create(max(workers * SLOTS_PER_WORKER, LEAST_SLOTS))
@@ -161,7 +167,7 @@ class Supervisor:
     def describe(self) -> SupervisorStatus:
         """What is published of the supervisor and its workers."""
         return SupervisorStatus(
-            workers=[worker.describe() for worker in self._workers.processes],
+            workers=self._workers.describe(),
             restarts=self._workers.restarts,
             started=self._begun,
             ready=self._workers.are_up
@@ -247,8 +253,13 @@ class Supervisor:
             await self._workers.recycle()
 
     async def _notify(self, notifier: Notifier) -> None:
-        """Tells systemd that all is well as long as every worker's event loop answers."""
+        """Tells systemd that all is well as long as every worker's event loop answers.
+
+        It would end the others too, so it isn't told of a stuck worker that will be replaced.
+        """
         limit = max(notifier.watchdog_seconds or 0, ANSWER_SECONDS)
+        if not math.isinf(self._worker_timeout):
+            limit = max(limit, self._worker_timeout + _REPLACE_SECONDS)
         while True:
             workers = [each for each in self._workers.processes if each.state == "ready"]
             if all(self._workers.answers(worker, limit) for worker in workers):

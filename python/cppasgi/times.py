@@ -54,6 +54,7 @@ _TIMES = {
     "drain_delay": time_limit,
     "ws_drain_window": time_limit,
     "slow_callback": time_limit,
+    "worker_timeout": time_limit,
     "timeout_after_disconnect": time_limit,
     "application_close_timeout": time_limit,
 }

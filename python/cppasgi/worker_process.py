@@ -128,9 +128,10 @@ class WorkerProcess:
         """Seconds since it was started."""
         return time.monotonic() - self.started
 
-    def describe(self) -> WorkerStatus:
+    def describe(self, *, is_stuck: bool) -> WorkerStatus:
         """What is published of it."""
-        return WorkerStatus(self.number, self.slot, self.pid, self.state, self.started)
+        state = "stuck" if is_stuck and self.state == "ready" else self.state
+        return WorkerStatus(self.number, self.slot, self.pid, state, self.started)
 
     def signal(self, signum: Signals) -> None:
         """Sends a signal, unless it has ended."""

@@ -16,6 +16,8 @@ from typing import Any
 from cppasgi.board import MetricsBoard
 from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listener
+from cppasgi.loop_guard import EXIT_STUCK
+from cppasgi.monitoring import WorkerStatus
 from cppasgi.recycling import WorkerLimits
 from cppasgi.stop_times import KILL_SECONDS
 from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
@@ -66,7 +68,7 @@ class Workers:
         self._watches = Jobs()
         self.slots: list[Slot] = []
         self.processes: set[WorkerProcess] = set()
-        self.restarts = dict.fromkeys(("died", "replaced", "recycled"), 0)
+        self.restarts = dict.fromkeys(("died", "stuck", "replaced", "recycled"), 0)
         self.are_up = False
         self.status = 0
         self.left_early = False
@@ -79,6 +81,13 @@ class Workers:
     def some_answers(self) -> bool:
         """Whether anybody is served."""
         return any(worker.state == "ready" and self.answers(worker) for worker in self.processes)
+
+    def describe(self) -> list[WorkerStatus]:
+        """What is published of each process."""
+        return [
+            worker.describe(is_stuck=self._board.silence(worker.slot) >= ANSWER_SECONDS)
+            for worker in self.processes
+        ]
 
     def answers(self, worker: WorkerProcess, within: float = ANSWER_SECONDS) -> bool:
         """Whether a worker's event loop has given a sign of life lately."""
@@ -171,9 +180,9 @@ class Workers:
         else:
             self.status = self.status or max(status, 1)
         if worker is slot.worker and worker.state != "draining":
-            await self._restart(slot, worker)
+            await self._restart(slot, worker, "stuck" if status == EXIT_STUCK else "died")
 
-    async def _restart(self, slot: Slot, dead: WorkerProcess) -> None:
+    async def _restart(self, slot: Slot, dead: WorkerProcess, reason: str) -> None:
         """Puts a new process in the place of one that died, again and again until one lives."""
         async with slot.changing:
             slot.failures = slot.failures + 1 if dead.age < _LONG_LIFE_SECONDS else 0
@@ -188,7 +197,7 @@ class Workers:
                     if self._stopping.is_set() or slot not in self.slots:
                         return
                 if await self._start(slot):
-                    self.restarts["died"] += 1
+                    self.restarts[reason] += 1
                 else:
                     slot.failures += 1
 

@@ -13,9 +13,10 @@
 #include <ctime>
 #include <poll.h>
 #include <pthread.h>
-#include <string_view>
 #include <system_error>
 #include <thread>
+
+#include "server/process/last_words.h"
 
 namespace cppasgi {
 
@@ -25,8 +26,6 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr nanoseconds kNever = nanoseconds::max();
-// What the handler of the dump signal gets.
-constexpr milliseconds kDumpTime{100};
 // A SIGTERM that comes sooner after the first is the same request once more.
 constexpr milliseconds kRepeatTime{1'000};
 
@@ -65,23 +64,9 @@ void wake() {
   [[maybe_unused]] const auto written = write(wake_fd, &one, sizeof one);
 }
 
-// Nobody may be reading standard error any more.
-void say(std::string_view line) {
-  pollfd standard_error{STDERR_FILENO, POLLOUT, 0};
-  if (poll(&standard_error, 1, 0) != 1) return;
-  [[maybe_unused]] const auto written = write(STDERR_FILENO, line.data(), line.size());
-}
-
 [[noreturn]] void end_process() {
-  say("cppasgi: not stopped in time, so the process ends now. What it was doing:\n");
-  const int signum = dump_signal;
-  struct sigaction handler{};
-  if (signum != 0 && sigaction(signum, nullptr, &handler) == 0 && handler.sa_handler != SIG_DFL &&
-      handler.sa_handler != SIG_IGN) {
-    pthread_kill(guarded_thread, signum);
-    std::this_thread::sleep_for(kDumpTime);
-  }
-  _exit(1);
+  end_with_stacks("cppasgi: not stopped in time, so the process ends now. What it was doing:\n",
+                  guarded_thread, dump_signal, 1);
 }
 
 [[noreturn]] void watch() {

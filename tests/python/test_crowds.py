@@ -188,8 +188,9 @@ def test_idle_websockets(server: StartServer) -> None:
 
 
 def test_idle_worker_sleeps(server: StartServer) -> None:
-    # Otherwise a thread asks the loop for a sign of life each second, and clients are pinged.
-    process = server(APP, "--slow-callback", "0", "--ping-interval", "0")
+    # Otherwise threads ask the loop for a sign of life each second, and clients are pinged.
+    flags = ("--slow-callback", "0", "--worker-timeout", "0", "--ping-interval", "0")
+    process = server(APP, *flags)
     crowd = Crowd(process, "/idle", IDLE)
     crowd.read(0.5)
     before = process.wake_ups()

@@ -211,7 +211,7 @@ def test_metrics_have_the_workers(monitored: Monitored) -> None:
     assert [name for name, value in states.items() if value] == [
         f'cppasgi_worker_state{{pid="{monitored.process.pid}",state="ready",worker="0"}}'
     ]
-    assert len(states) == 3
+    assert len(states) == 4
     assert metrics[f"cppasgi_worker_resident_bytes{{{worker}}}"] > 1_000_000
     assert metrics[f"cppasgi_worker_cpu_seconds_total{{{worker}}}"] > 0
     assert metrics[f"cppasgi_worker_connections{{{worker}}}"] == 0

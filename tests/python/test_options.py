@@ -67,6 +67,7 @@ FLAGS = [
     numbers("--max-requests"),
     times("--worker-lifetime", "-1", "-inf"),
     numbers("--worker-max-rss"),
+    times("--worker-timeout", "-1", "-inf"),
     times("--slow-callback", "-1", "-inf"),
     Flag(
         "--metrics",

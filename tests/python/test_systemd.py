@@ -103,12 +103,24 @@ def test_watchdog_depends_on_every_loop(
     server: StartServer, notify: NotifySocket, workers: str
 ) -> None:
     variables = notify.environment(watchdog=1)
-    process = server("apps.working:app", "--workers", workers, env=variables)
+    flags = ("--workers", workers, "--worker-timeout", "0")
+    process = server("apps.working:app", *flags, env=variables)
     assert notify.count("WATCHDOG=1", 2.2) >= 3
     with process.connect() as wire:
         wire.request("/blocked/1000")
         notify.count("WATCHDOG=1", 1.5 if workers == "1" else 3.5)
         assert notify.count("WATCHDOG=1", 1.2) == 0
+
+
+def test_watchdog_leaves_a_worker_that_will_be_replaced(
+    server: StartServer, notify: NotifySocket
+) -> None:
+    process = server("apps.working:app", "--workers", "2", env=notify.environment(watchdog=1))
+    with process.connect() as wire:
+        wire.request("/blocked/1000")
+        notify.count("WATCHDOG=1", 3.5)  # so long it is not even called stuck
+        assert notify.count("WATCHDOG=1", 2) >= 2
+    assert process.stop() == 1
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")

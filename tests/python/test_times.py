@@ -33,7 +33,7 @@ NATIVE = {
 """Arguments of the server, and what the native options call them."""
 PYTHON = [
     *("graceful_timeout", "drain_delay", "ws_drain_window"),
-    *("slow_callback", "application_close_timeout"),
+    *("slow_callback", "worker_timeout", "application_close_timeout"),
 ]
 SIGNED = ["websocket_connect_timeout", "websocket_timeout", "ping_interval", "ping_timeout"]
 """Less than 0 is none, too."""

@@ -187,6 +187,7 @@ class Command(RunserverCommand):
             host=self.addr,
             port=int(self.port),
             signal_handlers=not options["use_reloader"],
+            worker_timeout=0,  # there may be a debugger on the terminal
             http_timeout=options["http_timeout"] or 0,
             root_path=settings.FORCE_SCRIPT_NAME or "",
             websocket_connect_timeout=options["websocket_handshake_timeout"],
