@@ -129,7 +129,7 @@ class CommandLineInterface:
         """
         options = self._parse(args)
         for action in (self.arg_proxy_host, self.arg_proxy_port):
-            if getattr(options, action.dest) and not options.proxy_headers:
+            if getattr(options, action.dest) and options.proxy_headers is None:
                 raise argparse.ArgumentError(
                     action, "--proxy-headers has to be passed for this parameter."
                 )
@@ -340,10 +340,7 @@ def _set_up_logging(options: argparse.Namespace) -> None:
 
 def _warnings(options: argparse.Namespace) -> list[str]:
     """What is odd about the configuration, but doesn't keep the server from starting."""
-    warnings = [
-        f"{name}: there is no such flag; the variable is ignored"
-        for name in options.unknown_variables
-    ]
+    warnings = list(options.configuration_warnings)
     if not options.reload and (
         options.reload_dir or options.reload_include or options.reload_exclude
     ):

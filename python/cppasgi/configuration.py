@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cppasgi.process_options import Append
+from cppasgi.process_options import Append, Switch
 
 PREFIX = "CPPASGI_"
 CONFIG_VARIABLE = "CPPASGI_CONFIG"
@@ -30,6 +30,8 @@ _SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
 """How the value of one more begins, whose name ends with PORT as some flags' do."""
 
 _COMMAND_LINE_ONLY = {"help", "version", "config", "check"}
+_WITHDRAWN = object()
+"""What a flag gives that isn't wanted after all: whatever there is without it."""
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -50,22 +52,34 @@ def configured(
 
     Returns:
         What ``parser.parse_args`` takes as its namespace, so that flags come before it. Values of
-        flags that collect are tuples. Its ``unknown_variables`` are names that look like ours, but
-        are neither a flag's nor Kubernetes'.
+        flags that collect are tuples. Its ``configuration_warnings`` tell of what looks like ours,
+        but counts for nothing: variables that are neither a flag's nor Kubernetes', and what stands
+        beside our table.
 
     Raises:
         ConfigurationError: see there.
     """
-    values = argparse.Namespace()
     keys = dict(_keys(parser))
-    _apply(values, keys, *_from_file(config or environ.get(CONFIG_VARIABLE)))
+    table, name_of, warnings = _from_file(config or environ.get(CONFIG_VARIABLE))
+    for key in table.keys() - keys.keys():
+        raise ConfigurationError(f"{name_of(key)}: {_unknown(key, keys)}")
     variables = {
         name.removeprefix(PREFIX).lower().replace("_", "-"): value
         for name, value in environ.items()
         if name.startswith(PREFIX) and name != CONFIG_VARIABLE and not _is_service(name, value)
     }
-    values.unknown_variables = sorted(_variable(key) for key in variables.keys() - keys.keys())
-    _apply(values, keys, {key: variables[key] for key in variables.keys() & keys.keys()}, _variable)
+    for key in sorted(variables.keys() - keys.keys()):
+        reason = _unknown(key, keys, _variable)
+        warnings.append(f"{_variable(key)}: {reason}; the variable is ignored")
+        del variables[key]
+    settings = _converted(keys, table, name_of)
+    overriding = _converted(keys, variables, _variable)
+    for key in [key for key in overriding if overriding[key] is _WITHDRAWN]:
+        settings.pop(key, None)
+    values = argparse.Namespace(configuration_warnings=warnings)
+    for key, value in [*settings.items(), *overriding.items()]:
+        if value is not _WITHDRAWN:
+            setattr(values, keys[key].dest, value)
     return values
 
 
@@ -102,15 +116,18 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Actio
     """The key of each flag that may be configured, in the order of their definition."""
     for action in parser._actions:
         names = [name for name in action.option_strings if name.startswith("--")]
+        if isinstance(action, Switch):  # its key says both
+            names = names[:1]
         for name in names or [action.dest]:
             key = name.removeprefix("--").replace("_", "-")
             if key not in _COMMAND_LINE_ONLY:
                 yield key, action
 
 
-def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str]]:
-    """Reads the table of flags; returns also how to name a key in a message."""
+def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str], list[str]]:
+    """Reads the table of flags; returns also how to name a key in a message, and warnings."""
     file = path or PROJECT_FILE
+    warnings = []
     try:
         with open(file, encoding="utf-8") as stream:
             text = stream.read()
@@ -118,10 +135,11 @@ def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str]]:
 
         table: Any = loads(text)
         if os.path.basename(file) == PROJECT_FILE:
+            warnings = [f"{file}: {warning}" for warning in _beside_our_table(table, path)]
             table = table.get("tool", {}).get("cppasgi", {})
     except FileNotFoundError as error:
         if path is None:
-            return {}, str
+            return {}, str, []
         raise ConfigurationError(f"Can't read {file}: {error.strerror}") from None
     except OSError as error:
         raise ConfigurationError(f"Can't read {file}: {error.strerror}") from None
@@ -129,44 +147,65 @@ def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str]]:
         raise ConfigurationError(f"{file}: {' '.join(str(error).split())}") from None
     if not isinstance(table, dict):
         raise ConfigurationError(f"{file}: tool.cppasgi is not a table")
-    return {key.replace("_", "-"): value for key, value in table.items()}, f"{file}: {{}}".format
+    keys = {key.replace("_", "-"): value for key, value in table.items()}
+    return keys, f"{file}: {{}}".format, warnings
+
+
+def _beside_our_table(project: dict[str, Any], path: str | None) -> Iterator[str]:
+    """What of a pyproject.toml looks as if it were for us, and isn't; ``path`` if it was named."""
+    for key, value in project.items():
+        if not isinstance(value, dict) or key == "cppasgi":  # others have tables there only
+            yield f"{key} stands outside of [tool.cppasgi] and is ignored"
+    if path is not None and "cppasgi" not in project.get("tool", {}):
+        yield "there is no table [tool.cppasgi]"
+
+
+def _unknown(
+    key: str, keys: Mapping[str, argparse.Action], name_of: Callable[[str], str] = str
+) -> str:
+    """Says that there is no such key, and which one may be meant."""
+    if key in _COMMAND_LINE_ONLY:
+        return "there is no such key, only a flag"
+    if key == "tool":
+        return "here keys stand at the top, without [tool.cppasgi]"
+    from difflib import get_close_matches  # which few starts need
+
+    nearest = get_close_matches(key, keys, n=1)
+    hint = f" (did you mean {name_of(nearest[0])}?)" if nearest else ""
+    return f"there is no such flag{hint}"
 
 
 def _variable(key: str) -> str:
     return PREFIX + key.upper().replace("-", "_")
 
 
-def _apply(
-    values: argparse.Namespace,
-    keys: Mapping[str, argparse.Action],
-    given: Mapping[str, Any],
-    name_of: Callable[[str], str],
-) -> None:
-    for key in given:
-        if key not in keys:
-            raise ConfigurationError(f"{name_of(key)}: there is no such flag")
+def _converted(
+    keys: Mapping[str, argparse.Action], given: Mapping[str, Any], name_of: Callable[[str], str]
+) -> dict[str, Any]:
+    """The values that the flags would give, in the order of the flags."""
+    values = {}
     for key, action in keys.items():
         if key not in given:
             continue
         try:
-            setting = _convert(action, given[key])
+            values[key] = _convert(action, given[key])
         except (argparse.ArgumentTypeError, ValueError) as error:
             raise ConfigurationError(f"{name_of(key)}: {error}") from None
-        if setting is not None:
-            setattr(values, action.dest, setting)
+    return values
 
 
 def _convert(action: argparse.Action, given: Any) -> Any:
-    """The value that the flag would give; None for a switch that is off."""
+    if isinstance(action, Switch):
+        return _truth(given)
     if action.nargs == 0:
-        if not _truth(given):
-            return None
-        return True if action.const is None else action.const
+        return action.const if _truth(given) else _WITHDRAWN
     if isinstance(action, Append):
         items = action.split(given) if isinstance(given, str) else given
         if not isinstance(items, list):
             raise ValueError(f"{given!r} is not a list")
         return tuple(_convert_one(action, item) for item in items)
+    if isinstance(action.default, list) and isinstance(given, list):
+        given = ",".join(map(str, given))
     return _convert_one(action, given)
 
 

@@ -72,8 +72,8 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.headers = list(server.headers)
     options.daphne_strict = server.daphne_strict
     options.date_header = not server.daphne_strict
-    options.ping_interval = max(server.ping_interval, 0)
-    options.ping_timeout = max(server.ping_timeout, 0)
+    options.ping_interval = server.ping_interval
+    options.ping_timeout = server.ping_timeout
     options.deflate_mode = server.ws_deflate
     options.deflate_level = server.ws_deflate_level
     options.deflate_window_bits = server.ws_deflate_window_bits

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from cppasgi import _native
-from cppasgi.process_options import Append, AppendLines, add_process_options
+from cppasgi.process_options import Append, AppendLines, Switch, add_process_options
 from cppasgi.values import (
     access_log_format,
     field_name,
@@ -105,7 +105,9 @@ class OptionParser(argparse.ArgumentParser):
 
     def _serve(self, group: argparse._ActionsContainer, *names: str, **settings: Any) -> None:
         """Adds a flag whose value is a keyword of `Server`; the help ends with the default."""
-        settings["help"] += f" (default: {settings['default'] or 'none'})"
+        default = settings["default"]
+        text = ",".join(default) if isinstance(default, list) else default or "none"
+        settings["help"] += f" (default: {text})"
         self.server_options.append(group.add_argument(*names, **settings).dest)
 
     def _add_addresses(self) -> None:
@@ -153,7 +155,7 @@ class OptionParser(argparse.ArgumentParser):
         group = self.add_argument_group("application")
         group.add_argument(
             "--factory",
-            action="store_true",
+            action=Switch,
             help="what is named isn't the application, but a function that makes it",
         )
         group.add_argument(
@@ -189,7 +191,7 @@ class OptionParser(argparse.ArgumentParser):
         self._serve(
             group,
             "--sendfile",
-            action="store_true",
+            action=Switch,
             default=False,
             help="offer the application the ASGI extensions by which the kernel sends files; not "
             "for middleware that reads or changes the content of responses",
@@ -197,7 +199,7 @@ class OptionParser(argparse.ArgumentParser):
         self._serve(
             group,
             "--daphne-strict",
-            action="store_true",
+            action=Switch,
             default=False,
             help="Daphne's scopes, no lifespan, no Date, no close frame for a bad WebSocket: what "
             "Daphne's own tests ask for",
@@ -207,7 +209,8 @@ class OptionParser(argparse.ArgumentParser):
         group = self.add_argument_group("behind a proxy")
         group.add_argument(
             "--proxy-headers",
-            action="store_true",
+            action=Switch,
+            default=None,  # so that off can be told from not said
             help="believe X-Forwarded-For, -Port, -Proto and Daphne-Root-Path of trusted peers",
         )
         self._serve(

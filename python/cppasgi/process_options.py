@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Action, ArgumentParser, Namespace, _ActionsContainer
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from cppasgi.stop_times import GRACEFUL_SECONDS
@@ -45,6 +45,28 @@ class AppendLines(Append):
     split = staticmethod(str.splitlines)
 
 
+class Switch(Action):
+    """On with ``--NAME``; ``--no-NAME`` undoes what was switched on elsewhere."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, *, help: str, default: bool | None = False
+    ) -> None:
+        """Adds the second name to ``--NAME``, the only one of ``option_strings``."""
+        (name,) = option_strings
+        names = [name, f"--no-{name.removeprefix('--')}"]
+        super().__init__(names, dest, nargs=0, default=default, help=help)
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Stores whether it was the first name."""
+        setattr(namespace, self.dest, option_string == self.option_strings[0])
+
+
 def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
     """Adds the groups "stopping" and "processes"."""
     _add_stopping(parser, serve)
@@ -78,7 +100,7 @@ def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
         metavar="MIB",
         help="replace a worker that takes more resident memory",
     )
-    add("--reload", action="store_true", help="replace the workers when Python files change")
+    add("--reload", action=Switch, help="replace the workers when Python files change")
     for name, metavar, values, text in (
         ("--reload-dir", "FOLDER", folder, "folder to watch instead of the working directory"),
         ("--reload-include", "GLOB", glob, "files to watch beside *.py, such as *.html"),

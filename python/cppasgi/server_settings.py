@@ -61,9 +61,8 @@ class ServerSettings:
         limit_concurrency: connections at a time, then 503. Less if the process may not open
             so many files.
         websocket_connect_timeout: seconds the application has to answer a WebSocket
-            handshake; 0 or less is no limit.
-        websocket_timeout: seconds a WebSocket may be open, then close 1000; 0 or less is no
-            limit.
+            handshake; 0 or -1 is no limit.
+        websocket_timeout: seconds a WebSocket may be open, then close 1000; 0 or -1 is no limit.
         websocket_max_message_size: bytes of a WebSocket message from a client, then close 1009;
             0 is no limit.
         websocket_max_frame_size: the same for one frame.

@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 _LONGEST_SECONDS = 10**9
 
 
-def seconds(value: float) -> float:
-    """Checks a time that may be negative.
-
-    Raises:
-        ValueError: it is not a number.
-    """
-    if math.isnan(value):
-        raise ValueError(f"{value} is not a number of seconds")
-    return math.inf if value > _LONGEST_SECONDS else value
-
-
 def time_limit(value: float) -> float:
     """Checks a time from 0 on.
 
     Raises:
         ValueError: it is not a number, or negative.
     """
+    if math.isnan(value):
+        raise ValueError(f"{value} is not a number of seconds")
     if value < 0:
         raise ValueError(f"{value} is less than 0 seconds")
-    return seconds(value)
+    return math.inf if value > _LONGEST_SECONDS else value
+
+
+def time_limit_or_none(value: float) -> float:
+    """Checks a time from 0 on, or -1: with Daphne's flags that is no limit.
+
+    Raises:
+        ValueError: it is not a number, or negative otherwise.
+    """
+    return value if value == -1 else time_limit(value)
 
 
 _TIMES = {
@@ -43,13 +43,13 @@ _TIMES = {
     "timeout_request_body": time_limit,
     "timeout_send": time_limit,
     "timeout_keep_alive": time_limit,
-    "websocket_connect_timeout": seconds,
-    "websocket_timeout": seconds,
+    "websocket_connect_timeout": time_limit_or_none,
+    "websocket_timeout": time_limit_or_none,
     "timeout_websocket_idle": time_limit,
     "timeout_websocket_close": time_limit,
     "timeout_websocket_message": time_limit,
-    "ping_interval": seconds,
-    "ping_timeout": seconds,
+    "ping_interval": time_limit,
+    "ping_timeout": time_limit,
     "graceful_timeout": time_limit,
     "drain_delay": time_limit,
     "ws_drain_window": time_limit,

@@ -50,8 +50,11 @@ def header(text: str) -> tuple[str, str]:
 
 
 def mode(text: str) -> int:
-    """Permissions of a file, in octal digits."""
-    if not re.fullmatch(r"0?[0-7]{3}", text):
+    """Permissions of a socket, in octal digits; its owner may use it.
+
+    So what a file of TOML has as 0o660, which comes as 432, isn't taken for other permissions.
+    """
+    if not re.fullmatch(r"0?[67][0-7]{2}", text):
         raise argparse.ArgumentTypeError(f"{text!r} are no permissions, such as 660")
     return int(text, 8)
 
@@ -147,14 +150,14 @@ def number(least: int, most: int = _MOST) -> Callable[[str], int]:
     return lambda text: _integer(text, least, most)
 
 
-def seconds(text: str) -> float:
-    """A time; negative ones mean what the flag says they do."""
-    return _time(text, times.seconds)
-
-
 def time_limit(text: str) -> float:
     """A time from 0 on."""
     return _time(text, times.time_limit)
+
+
+def time_limit_or_none(text: str) -> float:
+    """A time from 0 on, or -1."""
+    return _time(text, times.time_limit_or_none)
 
 
 def _time(text: str, check: Callable[[float], float]) -> float:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 
 from cppasgi.process_options import Serve
-from cppasgi.values import number, seconds, time_limit
+from cppasgi.values import number, time_limit, time_limit_or_none
 
 
 def add_websocket_options(parser: ArgumentParser, serve: Serve) -> None:
@@ -18,12 +18,13 @@ def add_websocket_options(parser: ArgumentParser, serve: Serve) -> None:
 def _add_websocket(parser: ArgumentParser, serve: Serve) -> None:
     group = parser.add_argument_group("WebSocket")
 
-    def time(name: str, default: float, text: str) -> None:
-        serve(group, name, type=seconds, default=default, metavar="SECONDS", help=text)
+    def time(
+        name: str, default: float, text: str, values: Callable[[str], float] = time_limit
+    ) -> None:
+        serve(group, name, type=values, default=default, metavar="SECONDS", help=text)
 
     def limit(name: str, default: float, text: str) -> None:
-        text += "; 0 is no limit"
-        serve(group, name, type=time_limit, default=default, metavar="SECONDS", help=text)
+        time(name, default, f"{text}; 0 is no limit")
 
     def size(name: str, least: int, default: int, text: str) -> None:
         text += "; 0 is no limit" if least == 0 else ""
@@ -33,8 +34,14 @@ def _add_websocket(parser: ArgumentParser, serve: Serve) -> None:
         "--websocket_connect_timeout",
         5,
         "limit for the application's answer to a handshake; -1 is none",
+        time_limit_or_none,
     )
-    time("--websocket_timeout", 86400, "age of a WebSocket: close 1000; -1 is no limit")
+    time(
+        "--websocket_timeout",
+        86400,
+        "age of a WebSocket: close 1000; -1 is no limit",
+        time_limit_or_none,
+    )
     limit("--timeout-websocket-idle", 0, "time without a message either way: close 1000")
     limit("--timeout-websocket-close", 5, "time for the client's answer to a close frame")
     limit("--timeout-websocket-message", 60, "time for each 16 KiB of a message in parts: 1008")

@@ -28,6 +28,7 @@ from django.utils import autoreload
 from cppasgi import ListenError, Server, __version__
 from cppasgi.actions import log_actions
 from cppasgi.django_reloader import STOP_SECONDS, is_above, serve_in_children
+from cppasgi.values import time_limit, time_limit_or_none
 
 logger = logging.getLogger("django.channels.server")
 
@@ -87,12 +88,12 @@ class Command(RunserverCommand):
         )
         add(
             "--http_timeout",
-            type=int,
+            type=time_limit,
             help="Seconds a response may take to start, then 503 (default: no limit)",
         )
         add(
             "--websocket_handshake_timeout",
-            type=int,
+            type=time_limit_or_none,
             default=5,
             help="Seconds a WebSocket handshake may take to be answered (default: 5)",
         )
