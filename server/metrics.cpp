@@ -164,11 +164,17 @@ std::vector<MetricRow> metrics_layout() {
       .number(offsetof(Metrics, received_bytes))
       .family("cppasgi_sent_bytes_total", "counter", "Bytes handed to the kernel for clients.")
       .number(offsetof(Metrics, sent_bytes))
-      .family("cppasgi_http_requests_total", "counter",
-              "HTTP requests by the status of their response; cut if it did not get to its end.",
-              "status")
+      .family(
+          "cppasgi_http_requests_total", "counter",
+          "HTTP requests by the status of their response; cut if it did not get to its end, 499 if "
+          "the client left before it began.",
+          "status")
       .numbers(offsetof(Metrics, responses), std::tuple_size_v<decltype(Metrics::responses)>, 100)
+      .number(offsetof(Metrics, responses_other), "other")
       .number(offsetof(Metrics, responses_cut), "cut")
+      .family("cppasgi_http_requests_in_flight", "gauge",
+              "HTTP requests that are being received or answered.")
+      .number(offsetof(Metrics, requests_in_flight))
       .histogram(offsetof(Metrics, request_duration), "cppasgi_http_request_duration_seconds",
                  "Time from a request's head to the end of its response.")
       .family("cppasgi_application_calls", "gauge",

@@ -115,7 +115,9 @@ struct Metrics {
   Counter sent_bytes;
 
   std::array<Counter, 500> responses;  // by status, from 100 on
-  Counter responses_cut;               // the client left, or it was cut, before the end
+  Counter responses_other;             // from 600 on
+  Counter responses_cut;               // begun, but the client left, or it was cut, before the end
+  Counter requests_in_flight;          // that have a head but no whole response, now
   Histogram request_duration;
   Counter running_applications;  // calls now
 
@@ -145,7 +147,8 @@ struct Metrics {
   Histogram gil_wait;
 
   void count_response(int status) {
-    if (status >= 100 && status < 600) responses[static_cast<std::size_t>(status - 100)].add();
+    const auto index = static_cast<std::size_t>(status - 100);
+    (index < responses.size() ? responses[index] : responses_other).add();
   }
   void count(Handshake result) { handshakes[static_cast<std::size_t>(result)].add(); }
   void count(Limit limit, std::uint64_t times = 1) {

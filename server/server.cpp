@@ -17,6 +17,7 @@
 
 namespace cppasgi {
 
+using session::Blame;
 using session::Session;
 using std::chrono::milliseconds;
 
@@ -132,7 +133,7 @@ class Server::Impl final : public session::SessionHost {
   void abort() {
     departure = Departure::Stop;
     listeners_.clear();
-    for (auto& session : sessions_) session->cut();
+    for (auto& session : sessions_) session->cut(Blame::Server);
     report_left_out(milliseconds::max());
     to_resume_.clear();
     to_fail_.clear();

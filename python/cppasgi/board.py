@@ -44,6 +44,16 @@ class Row(NamedTuple):
 LAYOUT = [Row(*row) for row in metrics_layout()]
 _REQUESTS = ("cppasgi_http_requests_total", "cppasgi_websocket_handshakes_total")
 _CONNECTIONS = next(row for row in LAYOUT if row.family == "cppasgi_connections")
+_IN_FLIGHT = next(row for row in LAYOUT if row.family == "cppasgi_http_requests_in_flight")
+_WEBSOCKETS = next(row for row in LAYOUT if row.family == "cppasgi_websocket_connections")
+_CUT = next(
+    row for row in LAYOUT if row.family == "cppasgi_http_requests_total" and row.value == "cut"
+)
+_ABNORMAL = next(
+    row
+    for row in LAYOUT
+    if row.family == "cppasgi_websocket_disconnects_total" and row.value == "1006"
+)
 _HEARTBEAT = next(row for row in LAYOUT if row.family == "cppasgi_worker_heartbeat_seconds")
 _SILENCE = next(row for row in LAYOUT if row.family == "cppasgi_worker_silence_seconds")
 
@@ -118,6 +128,9 @@ class MetricsBoard:
     def retire(self, slot: BoardSlot) -> None:
         """Takes a block back: its counts are kept as the past's, its gauges end.
 
+        What its process had open it could no longer count, as it was killed: requests in flight
+        are counted as cut, WebSockets as closed with 1006.
+
         Only after its process has ended (was waited for): nobody may write there any more.
 
         Raises:
@@ -131,6 +144,8 @@ class MetricsBoard:
             if row.kind in ("counter", "histogram") and block[row.word]:
                 past[row.word] += block[row.word]
                 block[row.word] = 0
+        past[_CUT.word] += block[_IN_FLIGHT.word]
+        past[_ABNORMAL.word] += block[_WEBSOCKETS.word]
         block[:] = memoryview(bytes(METRICS_BYTES)).cast("Q")
         self._memory[slot.place] = 0
 

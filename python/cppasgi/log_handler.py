@@ -65,7 +65,7 @@ class StandardErrorHandler(logging.Handler):
 
     def _look_after(self) -> None:
         """Has what waits tried again; tells how much was left out, once there is room again."""
-        lines = self._writer.take_untold()
+        lines = 0 if self._writer.waiting else self._writer.take_untold()
         if lines:
             record = logging.LogRecord(
                 "cppasgi.server", logging.WARNING, __file__, 0, _LEFT_OUT, (lines,), None

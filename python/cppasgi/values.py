@@ -109,7 +109,7 @@ def access_log_format(text: str) -> str:
     line(text)
     if text in ("daphne", "combined", "json"):
         return text
-    left = re.sub(r"%%|%\(([hlutrmUqHsBbfaTLMDp]|\{[!#$%&'*+.^_`|~0-9A-Za-z-]+\}i)\)s", "", text)
+    left = re.sub(r"%%|%\(([hlutrmUqHsBbfaTLMDpXc]|\{[!#$%&'*+.^_`|~0-9A-Za-z-]+\}i)\)s", "", text)
     if "%" in left:
         raise argparse.ArgumentTypeError(f"{left[left.index('%') :]!r} is no known atom")
     if left == text:

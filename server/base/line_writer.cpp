@@ -18,8 +18,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::chrono::minutes kTellTime{1};
-
 std::uint64_t count_lines(std::string_view lines) {
   return static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
 }
@@ -32,7 +30,7 @@ bool has_room(int fd, int timeout) {
 
 }  // namespace
 
-LineWriter::LineWriter(int fd) : fd_(fd) {
+LineWriter::LineWriter(int fd, milliseconds tell_time) : fd_(fd), tell_time_(tell_time) {
   struct stat file{};
   if (fd < 0 || fstat(fd, &file) != 0) return;
   is_socket_ = S_ISSOCK(file.st_mode);
@@ -52,6 +50,7 @@ void LineWriter::write(std::string_view lines) {
   flush();
   if (!waiting()) lines.remove_prefix(write_out(lines));
   if (waiting() && waiting_.size() + lines.size() > kMostWaiting) {
+    if (untold() == 0) next_complaint_ = steady_clock::now() + tell_time_;
     dropped_ += count_lines(lines);
   } else {
     waiting_.append(lines);
@@ -76,8 +75,8 @@ void LineWriter::finish(milliseconds most) {
 std::uint64_t LineWriter::take_untold() {
   const std::uint64_t lines = untold();
   const auto now = steady_clock::now();
-  if (lines == 0 || waiting() || now < next_telling_) return 0;
-  next_telling_ = now + kTellTime;
+  if (lines == 0 || now < (waiting() ? next_complaint_ : next_telling_)) return 0;
+  next_telling_ = next_complaint_ = now + tell_time_;
   told_ = dropped_;
   return lines;
 }

@@ -17,8 +17,9 @@ class LineWriter {
  public:
   static constexpr std::size_t kMostWaiting = 256 * 1024;  // bytes
 
-  // `fd` stays the caller's; -1 if there will be no lines.
-  explicit LineWriter(int fd);
+  // `fd` stays the caller's; -1 if there will be no lines. The operator is told of lines that were
+  // left out once in `tell_time` at most.
+  explicit LineWriter(int fd, std::chrono::milliseconds tell_time = std::chrono::minutes(1));
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
@@ -37,8 +38,8 @@ class LineWriter {
   // How many lines were left out so far, and of how many take_untold() hasn't told yet.
   std::uint64_t dropped() const { return dropped_; }
   std::uint64_t untold() const { return dropped_ - told_; }
-  // How many the operator is to hear of now, as lines can be written again: once a minute at most,
-  // and after finish(). 0 otherwise.
+  // How many the operator is to hear of now: soon after lines can be written again, every minute
+  // while they can't, and after finish(). 0 otherwise.
   std::uint64_t take_untold();
   // Why the latest write failed: an errno.
   int error() const { return error_; }
@@ -49,6 +50,7 @@ class LineWriter {
   std::ptrdiff_t write_some(std::string_view bytes) const;
 
   const int fd_;
+  const std::chrono::milliseconds tell_time_;
   int own_fd_ = -1;  // the same pipe, but non-blocking
   bool is_socket_ = false;
   bool is_pipe_ = false;  // or a terminal
@@ -56,6 +58,7 @@ class LineWriter {
   std::uint64_t dropped_ = 0;
   std::uint64_t told_ = 0;
   std::chrono::steady_clock::time_point next_telling_;
+  std::chrono::steady_clock::time_point next_complaint_;  // the same while lines can't be written
   int error_ = 0;
 };
 

@@ -21,7 +21,11 @@ struct Field {
 // Daphne's: the prefix below which a proxy mounts the application, percent-encoded.
 constexpr std::string_view kRootPathField = "daphne-root-path";
 
-enum class Version : std::uint8_t { Http10, Http11 };
+enum class Version : std::uint8_t {
+  Unread,  // of a head that hasn't come so far
+  Http10,
+  Http11,
+};
 
 class RequestHead {
  public:

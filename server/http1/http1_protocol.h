@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/base/output_buffer.h"
@@ -44,8 +45,11 @@ class Http1Protocol {
 
   // Those of the last receive call; content aliases its input.
   const std::vector<Event>& events() const { return events_; }
-  // From RequestReceived until next_request().
+  // From RequestReceived until next_request(). Before, and after a ProtocolError instead, it has
+  // what could be read, of which nothing was checked.
   const http::RequestHead& request() const { return request_; }
+  // The same for the caller to keep, once nobody else asks for it.
+  http::RequestHead take_request() { return std::exchange(request_, {}); }
   // No byte of a request has arrived since the last one ended.
   bool between_requests() const;
   // The client waits for "100 Continue" before it sends content (RFC 9110 10.1.1). False once any

@@ -23,6 +23,7 @@ RequestParser::RequestParser(const HttpLimits& limits, http::RequestHead& head,
     : limits_(limits), head_(head), events_(events) {
   llhttp_init(&llhttp_, HTTP_REQUEST, &llhttp_callbacks());
   llhttp_.data = this;
+  head_.version = http::Version::Unread;
 }
 
 std::size_t RequestParser::execute(std::string_view input) {
@@ -70,6 +71,7 @@ void RequestParser::finish() {
 void RequestParser::reset() {
   llhttp_reset(&llhttp_);
   head_.clear();
+  head_.version = http::Version::Unread;
   traits_ = {};
   state_ = RequestState::Idle;
   cr_seen_ = empty_line_seen_ = in_field_name_ = version_seen_ = false;
@@ -105,7 +107,10 @@ std::size_t RequestParser::read_unknown_method(char byte) {
   const bool ended = byte == ' ' && head_bytes_ != 0;
   if (!ended && !http::is_token({&byte, 1})) {
     fail(400, "malformed request line");
-  } else if (ended || ++head_bytes_ > kMaxUnknownMethodBytes) {
+    return 1;
+  }
+  if (!ended) head_.append_method({&byte, 1});
+  if (ended || ++head_bytes_ > kMaxUnknownMethodBytes) {
     fail(501, "method not implemented");
   }
   return 1;
@@ -118,10 +123,26 @@ std::size_t RequestParser::run_llhttp(std::string_view piece) {
   if (code != HPE_OK) {
     consumed = static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - piece.data());
     const bool stopped_by_us = state_ == RequestState::Complete || state_ == RequestState::Failed;
-    if (!stopped_by_us) refuse_llhttp_error(code);
+    if (!stopped_by_us) {
+      keep_refused(code, piece.substr(0, consumed));
+      refuse_llhttp_error(code);
+    }
   }
   head_bytes_ += consumed;
   return consumed;
+}
+
+// llhttp hands an element over at its end or the piece's, but not what it has `read` of one that it
+// refuses: for the access log. Only method and target, which are at known places of the head.
+void RequestParser::keep_refused(llhttp_errno_t code, std::string_view read) {
+  const std::size_t head_bytes = head_bytes_ + read.size();
+  const std::size_t target_begin = head_.method().size() + 1;
+  if (code == HPE_INVALID_METHOD && head_bytes > head_.method().size()) {
+    head_.append_method(read.substr(read.size() - (head_bytes - head_.method().size())));
+  } else if (code == HPE_INVALID_URL && head_bytes > target_begin + head_.target().size()) {
+    const std::size_t size = head_bytes - target_begin - head_.target().size();
+    if (size <= read.size()) head_.append_target(read.substr(read.size() - size));
+  }
 }
 
 void RequestParser::refuse_llhttp_error(llhttp_errno_t code) {

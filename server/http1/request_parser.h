@@ -30,7 +30,8 @@ enum class RequestState : std::uint8_t {
 
 class RequestParser {
  public:
-  // All three must outlive the parser. It fills `head` and appends to `events`.
+  // All three must outlive the parser. It fills `head`, which is whole from RequestReceived on and
+  // before has what was read so far, and appends to `events`.
   RequestParser(const HttpLimits& limits, http::RequestHead& head, std::vector<Event>& events);
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
@@ -53,6 +54,7 @@ class RequestParser {
   std::size_t read_unknown_method(char byte);
   std::size_t run_llhttp(std::string_view piece);
   void refuse_llhttp_error(llhttp_errno_t code);
+  void keep_refused(llhttp_errno_t code, std::string_view read);
   int fail(int status, std::string_view detail);
 
   // What llhttp reports; a result other than 0 stops it.

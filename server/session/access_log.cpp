@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "server/base/log_text.h"
+
 namespace cppasgi::session {
 
 namespace {
@@ -44,9 +46,10 @@ void AccessLog::finish() {
 
 std::string AccessLog::take_report() {
   if (const std::uint64_t lines = writer_.take_untold(); lines != 0) {
-    began_to_drop_ = false;
+    began_to_drop_ = writer_.waiting();
     return "Access log lines left out, as they could not be written: " + std::to_string(lines);
   }
+  if (!writer_.waiting() && writer_.untold() == 0) began_to_drop_ = false;
   if (writer_.untold() == 0 || std::exchange(began_to_drop_, true)) return {};
   const int error = writer_.error();
   const bool is_unread = error == EAGAIN || error == EPIPE;
@@ -80,24 +83,14 @@ void AccessLog::add_daphnes(const AccessRecord& record, std::time_t now) {
   lines_ += std::to_string(record.status);
   lines_ += ' ';
   lines_ += record.content_bytes == 0 ? "-" : std::to_string(record.content_bytes);
-  lines_ += '\n';
+  lines_ += record.ending == Ending::Cut ? " cut\n" : "\n";
 }
 
-// Targets hold no control characters or spaces (the parser refuses them); a quote could still end
-// the field early.
 void AccessLog::append_request(std::string_view method, std::string_view target) {
   lines_ += '"';
-  lines_ += method;
+  append_log_text(lines_, method.empty() ? "-" : method);
   lines_ += ' ';
-  const auto ends_field = [](char byte) { return byte == '"' || byte == '\\'; };
-  for (auto begin = target.begin();;) {
-    const auto end = std::find_if(begin, target.end(), ends_field);
-    lines_.append(begin, end);
-    if (end == target.end()) break;
-    lines_ += '\\';
-    lines_ += *end;
-    begin = end + 1;
-  }
+  append_log_text(lines_, target.empty() ? "-" : target);
   lines_ += '"';
 }
 

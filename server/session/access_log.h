@@ -1,6 +1,7 @@
 // Access log lines, collected during a batch and written to a descriptor at its end. By default
 // they are Daphne's:
 //   client ident user [local time] "METHOD target" status length
+// and ` cut` behind it for a response that didn't get to its end.
 // The descriptor is the owner's. A server doesn't stop for its log: see LineWriter.
 #pragma once
 
@@ -22,8 +23,12 @@ class AccessLog {
  public:
   // -1: no log. For `format` see AccessLogFormat. Requests for the paths in `excluded` get no line.
   explicit AccessLog(int fd, std::string_view format = "daphne",
-                     std::vector<std::string> excluded = {})
-      : enabled_(fd >= 0), writer_(fd), format_(format), excluded_(std::move(excluded)) {}
+                     std::vector<std::string> excluded = {},
+                     std::chrono::milliseconds tell_time = std::chrono::minutes(1))
+      : enabled_(fd >= 0),
+        writer_(fd, tell_time),
+        format_(format),
+        excluded_(std::move(excluded)) {}
 
   bool enabled() const { return enabled_; }
   // Whether lines say more than Daphne's, such as how long an exchange took.
@@ -39,12 +44,12 @@ class AccessLog {
     writer_.discard();
   }
 
-  // Do lines wait, or were some left out that the operator hasn't been told of?
-  bool is_behind() const { return writer_.waiting() || writer_.untold() != 0; }
+  // Do lines wait, or is take_report() to be asked once more?
+  bool is_behind() const { return writer_.waiting() || writer_.untold() != 0 || began_to_drop_; }
   // How many were left out so far.
   std::uint64_t dropped() const { return writer_.dropped(); }
-  // What the operator is to hear now: that lines are being left out, or how many were; empty for
-  // nothing.
+  // What the operator is to hear now: that lines begin to be left out, and then, once a minute and
+  // when that is over, how many were; empty for nothing.
   std::string take_report();
 
  private:

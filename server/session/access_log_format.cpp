@@ -6,44 +6,17 @@
 #include <cstdio>
 #include <utility>
 
+#include "server/base/log_text.h"
+
 namespace cppasgi::session {
 
 namespace {
 
 constexpr std::string_view kCombined =
     R"(%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s")";
-constexpr std::string_view kAtoms = "hlutrmUqHsBbfaTLMDp";
-
-// As nginx does: what could end a field, and what isn't ASCII, as \xHH.
-void append_escaped(std::string& line, std::string_view text) {
-  for (const char byte : text) {
-    const auto code = static_cast<unsigned char>(byte);
-    if (code >= 0x20 && code < 0x7f && byte != '"' && byte != '\\') {
-      line += byte;
-      continue;
-    }
-    std::array<char, 5> escape{};
-    std::snprintf(escape.data(), escape.size(), "\\x%02X", static_cast<unsigned>(code));
-    line += escape.data();
-  }
-}
-
-// A JSON string (RFC 8259 7). Bytes beyond ASCII are Latin-1, as in header fields of old.
-void append_json_string(std::string& line, std::string_view text) {
-  line += '"';
-  for (const char byte : text) {
-    const auto code = static_cast<unsigned char>(byte);
-    if (byte == '"' || byte == '\\') line += '\\';
-    if (code >= 0x20 && code < 0x7f) {
-      line += byte;
-      continue;
-    }
-    std::array<char, 7> escape{};
-    std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(code));
-    line += escape.data();
-  }
-  line += '"';
-}
+constexpr std::string_view kAtoms = "hlutrmUqHsBbfaTLMDpXc";
+// At the end of a line whose format has no place for it.
+constexpr std::string_view kCutMark = " cut";
 
 std::string_view field_of(const AccessRecord& record, std::string_view name) {
   return record.request == nullptr ? std::string_view{} : record.request->find(name);
@@ -59,7 +32,7 @@ std::string_view query_of(const AccessRecord& record) {
 }
 
 std::string_view protocol_of(const AccessRecord& record) {
-  if (record.request == nullptr) return {};
+  if (record.request == nullptr || record.request->version == http::Version::Unread) return {};
   return record.request->version == http::Version::Http10 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
@@ -78,7 +51,7 @@ void append_or_dash(std::string& line, std::string_view text) {
   if (text.empty()) {
     line += '-';
   } else {
-    append_escaped(line, text);
+    append_log_text(line, text);
   }
 }
 
@@ -87,7 +60,8 @@ void append_or_dash(std::string& line, std::string_view text) {
 AccessLogFormat::AccessLogFormat(std::string_view format) {
   if (format == "daphne") return;
   kind_ = format == "json" ? Kind::Json : Kind::Atoms;
-  if (kind_ == Kind::Atoms) pieces_ = parse(format == "combined" ? kCombined : format);
+  marks_cut_ = format == "combined";
+  if (kind_ == Kind::Atoms) pieces_ = parse(marks_cut_ ? kCombined : format);
 }
 
 std::vector<AccessLogFormat::Piece> AccessLogFormat::parse(std::string_view format) {
@@ -129,6 +103,7 @@ void AccessLogFormat::append(std::string& line, const AccessRecord& record, std:
     append_json(line, record, now);
   } else {
     for (const Piece& piece : pieces_) append_atom(line, piece, record, now);
+    if (marks_cut_ && record.ending == Ending::Cut) line += kCutMark;
   }
   line += '\n';
 }
@@ -150,19 +125,19 @@ void AccessLogFormat::append_atom(std::string& line, const Piece& piece, const A
       line += time_text(now);
       break;
     case 'r':
-      append_escaped(line, record.method);
+      append_or_dash(line, record.method);
       line += ' ';
-      append_escaped(line, record.target);
-      if (record.request != nullptr) (line += ' ') += protocol_of(record);
+      append_or_dash(line, record.target);
+      if (!protocol_of(record).empty()) (line += ' ') += protocol_of(record);
       break;
     case 'm':
-      append_escaped(line, record.method);
+      append_or_dash(line, record.method);
       break;
     case 'U':
-      append_escaped(line, path_of(record));
+      append_or_dash(line, path_of(record));
       break;
     case 'q':
-      append_escaped(line, query_of(record));
+      append_log_text(line, query_of(record));
       break;
     case 'H':
       append_or_dash(line, protocol_of(record));
@@ -200,6 +175,12 @@ void AccessLogFormat::append_atom(std::string& line, const Piece& piece, const A
     case 'p':
       line += '<' + std::to_string(getpid()) + '>';
       break;
+    case 'X':
+      line += record.ending == Ending::Cut ? 'X' : '-';
+      break;
+    case 'c':
+      line += record.close_code == 0 ? "-" : std::to_string(record.close_code);
+      break;
     default:
       break;
   }
@@ -215,17 +196,23 @@ void AccessLogFormat::append_json(std::string& line, const AccessRecord& record,
     if (text.data() == nullptr) {
       line += "null";
     } else {
-      append_json_string(line, text);
+      append_json_text(line, text);
     }
   };
   const std::string client = client_of(record);
   ((line += "{\"time\": \"") += time.data()) += '"';
-  add("client", client.empty() ? std::string_view{} : client);
-  add("method", record.method);
-  add("path", path_of(record));
+  const auto or_null = [](std::string_view text) {
+    return text.empty() ? std::string_view{} : text;
+  };
+  add("client", or_null(client));
+  add("method", or_null(record.method));
+  add("path", or_null(path_of(record)));
   add("query", query_of(record).data() == nullptr ? "" : query_of(record));
   add("protocol", protocol_of(record));
-  (line += ", \"status\": ") += record.status == 0 ? "null" : std::to_string(record.status);
+  const auto number = [](int value) { return value == 0 ? "null" : std::to_string(value); };
+  (line += ", \"status\": ") += number(record.status);
+  (line += ", \"cut\": ") += record.ending == Ending::Cut ? "true" : "false";
+  (line += ", \"code\": ") += number(record.close_code);
   (line += ", \"bytes\": ") += std::to_string(record.content_bytes);
   (line += ", \"duration\": ") += seconds_of(record);
   add("referer", field_of(record, "referer"));

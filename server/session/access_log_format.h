@@ -5,7 +5,9 @@
 //   %(B)s bytes    %(b)s bytes, - for none       %(f)s Referer    %(a)s User-Agent
 //   %(T)s seconds  %(L)s seconds with fraction   %(M)s milliseconds   %(D)s microseconds
 //   %(p)s process  %({name}i)s request field     %% a percent sign
-// What a client chose is escaped, so that it can neither end a field nor a line. No I/O.
+//   %(X)s X for a response that was cut, - otherwise   %(c)s close code of a WebSocket
+// What a client chose is escaped (server/base/log_text.h). What of a request didn't come is "-", in
+// JSON null. No I/O.
 #pragma once
 
 #include <chrono>
@@ -20,6 +22,9 @@
 
 namespace cppasgi::session {
 
+// Whether a response that has begun got to its end. One that is whole may wait for its client yet.
+enum class Ending : std::uint8_t { Whole, Cut };
+
 // One line. A WebSocket's has its event for a method (WSCONNECT) and no status.
 struct AccessRecord {
   const Address& client;
@@ -27,8 +32,10 @@ struct AccessRecord {
   std::string_view target;
   int status = 0;
   std::uint64_t content_bytes = 0;
-  const http::RequestHead* request = nullptr;  // null when none could be read
+  const http::RequestHead* request = nullptr;  // maybe not whole; null for none
   std::chrono::microseconds duration{0};       // from the head's end
+  Ending ending = Ending::Whole;
+  std::uint16_t close_code = 0;  // 0: none
 };
 
 class AccessLogFormat {
@@ -55,6 +62,7 @@ class AccessLogFormat {
   const std::string& time_text(std::time_t now);
 
   Kind kind_ = Kind::Daphne;
+  bool marks_cut_ = false;  // at the end of the line
   std::vector<Piece> pieces_;
   std::time_t formatted_ = -1;
   std::string time_text_;

@@ -164,7 +164,7 @@ void HttpExchange::fail() {
   end();
   if (session_.http().response_started()) {
     session_.send_unsent();  // what was sent is the client's; then it sees the cut
-    session_.cut();
+    session_.cut(Blame::Server);
     return;
   }
   session_.http().send_error(500, "Internal Server Error", session_.host().default_fields());

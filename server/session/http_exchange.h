@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ class HttpExchange final : public HttpResponder {
   void end_events();
   bool active() const { return active_; }
   bool sends_file() const { return file_.is_open(); }
+  std::uint64_t unsent_file_bytes() const { return file_.size(); }
   // The application owes it to the client to take content before more is read.
   bool content_is_full() const;
 

@@ -58,7 +58,10 @@ void Session::receive(std::span<char> bytes) {
 // Feeds the HTTP protocol as far as it goes; the rest waits.
 void Session::take_input(std::string_view bytes) {
   while (!bytes.empty() && may_take_input()) {
-    if (phase_ == Phase::Idle) enter(Phase::Head);
+    if (phase_ == Phase::Idle) {
+      if (late_ != nullptr) log_late(Ending::Whole);
+      enter(Phase::Head);
+    }
     bytes.remove_prefix(http_.receive_data(bytes));
     handle_events();
   }
@@ -160,6 +163,7 @@ void Session::handle(const http1::RequestReceived&) {
   upgrade_asked_ = websocket::is_websocket_upgrade(http_.request());
   if (upgrade_asked_) return;
   enter(Phase::Exchange);
+  host_.metrics->requests_in_flight.add();
   exchange_.begin();
 }
 
@@ -210,14 +214,12 @@ void Session::handle(const http1::ProtocolError& event) {
 // The server's own answer instead of the application's, if there is still time for one.
 void Session::refuse(int status, std::string_view text) {
   if (http_.response_started()) {
-    cut();
+    cut(Blame::Server);
     return;
   }
-  const bool known = phase_ == Phase::Exchange;
   exchange_.disconnect();
   http_.send_error(status, text, host_.default_fields());
-  log_access(known ? http_.request().method() : "-", known ? http_.request().target() : "-", status,
-             known ? &http_.request() : nullptr);
+  log_request(status);
   close_after_flush();
 }
 
@@ -236,7 +238,7 @@ void Session::upgrade() {
     head.fields.push_back({"content-type", "text/plain; charset=utf-8"});
     http_.send_head(head, host_.default_fields());
     http_.send_content(error->detail, http1::Last::Yes);
-    log_response();
+    log_request(error->status);
     close_after_flush();
     return;
   }
@@ -264,6 +266,7 @@ void Session::finish_input() {
   if (!waiting_input_.empty()) return;  // resume() follows
   if (phase_ == Phase::Exchange && request_complete_) return http_.close_after_response();
   if (phase_ == Phase::Exchange) return cut();
+  if (phase_ == Phase::Head) log_cut(Blame::Client);
   close_after_flush();
 }
 
@@ -282,6 +285,7 @@ void Session::finish_exchange() {
     return;
   }
   http_.next_request();
+  forwarded_.reset();
   enter(Phase::Idle);
   if (!waiting_input_.empty()) host_.resume_later(*this);
   content_taken();  // what the application left of the content is gone
@@ -351,23 +355,27 @@ void Session::cut_short() {
       break;
     case Phase::Idle:
     case Phase::Head:
-      if (unsent_bytes() == 0) cut();  // else the client still reads its response
+      // Else the client still reads its response.
+      if (unsent_bytes() == 0) cut(Blame::Server);
       break;
     default:
       break;
   }
 }
 
-void Session::cut() {
+void Session::cut(Blame blame) {
   if (phase_ == Phase::Over) return;
   const bool unsent = unsent_bytes() != 0;
   const bool in_exchange = phase_ == Phase::Exchange;
   // The client may have all before the application says that it was the last.
   const bool complete = in_exchange && exchange_.active() && !exchange_.sends_file() && !unsent &&
                         http_.response_has_all_content();
-  if (complete) log_response();
+  if (complete) {
+    log_request(http_.response_status());
+  } else {
+    log_cut(blame);
+  }
   const bool incomplete = in_exchange && !complete;
-  if (incomplete) host_.metrics->responses_cut.add();
   // An orderly end would tell the client that a response which lasts until the close is complete.
   if (incomplete || unsent) stream_->reset_on_close();
   enter(Phase::Over);

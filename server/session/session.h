@@ -20,6 +20,9 @@
 
 namespace cppasgi::session {
 
+// Who is to blame for a connection that is dropped.
+enum class Blame : bool { Client, Server };
+
 class Session final : private net::StreamObserver {
  public:
   // `host` must outlive the session.
@@ -43,7 +46,8 @@ class Session final : private net::StreamObserver {
   bool client_returns() const;
   // The time is over: 503, or a cut where a response has begun; an end for who only may go on.
   void cut_short();
-  void cut();     // drops the connection now; whoever is in the middle of something hears of it
+  // Drops the connection now; whoever is in the middle of something hears of it.
+  void cut(Blame blame = Blame::Client);
   void refuse();  // 503 instead of any request: there are too many connections
   std::chrono::milliseconds next_deadline() const;  // max(): none
   void on_deadline(std::chrono::milliseconds now);
@@ -84,9 +88,9 @@ class Session final : private net::StreamObserver {
   void response_complete();  // of the HTTP exchange: the next request's turn, or the end
   void close_after_flush();  // an orderly end once everything is sent
   void log(std::string_view what) const;
-  // A line of the access log; `request` is null if none could be read.
-  void log_access(std::string_view method, std::string_view target, int status,
-                  const http::RequestHead* request);
+  // A line of the access log about a WebSocket.
+  void log_websocket(std::string_view event, std::string_view path, Ending ending,
+                     std::uint16_t close_code);
 
  private:
   enum class Phase : std::uint8_t {
@@ -137,7 +141,27 @@ class Session final : private net::StreamObserver {
   void on_phase_deadline(std::chrono::milliseconds now);
   void read_proxy_headers();
   void read_root_path();
+  // The one line and the one count of each request: when its response is over...
   void log_response();
+  // ... or the server answers by itself, maybe before all of the head is here
+  void log_request(int status, Ending ending = Ending::Whole);
+  // ... or the connection ends before all of the response has left.
+  void log_cut(Blame blame);
+  void log_line(const http::RequestHead& request, const Address& client, int status,
+                std::uint64_t content_bytes, std::chrono::steady_clock::duration taken,
+                Ending ending);
+  void log_late(Ending ending);
+  std::uint64_t waiting_bytes() const;
+  std::chrono::steady_clock::duration request_time() const;
+
+  // A response that is complete, but much of which waits for a slow client.
+  struct LateResponse {
+    http::RequestHead request;
+    std::unique_ptr<ConnectionInfo> forwarded;
+    std::chrono::steady_clock::time_point received;
+    std::uint64_t content_bytes;
+    int status;
+  };
 
   SessionHost& host_;
   std::unique_ptr<net::Stream> stream_;
@@ -146,6 +170,7 @@ class Session final : private net::StreamObserver {
   std::unique_ptr<ConnectionInfo> forwarded_;  // what a proxy says, if it is believed
   http1::Http1Protocol http_;
   HttpExchange exchange_;
+  std::unique_ptr<LateResponse> late_;
   std::unique_ptr<WebSocketSession> websocket_;
   std::string waiting_input_;        // received, but the protocol can't take it yet
   std::chrono::milliseconds since_;  // of entering the phase, or of content in it

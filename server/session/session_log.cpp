@@ -1,5 +1,8 @@
 // What a session writes down: lines of the access log, lines for the operator, and counts of
 // responses and of limits that were reached.
+#include <algorithm>
+#include <utility>
+
 #include "server/session/session.h"
 
 namespace cppasgi::session {
@@ -8,24 +11,90 @@ namespace {
 
 constexpr std::chrono::milliseconds kLogRetryTime{250};
 
+// nginx's, for who left before the response began.
+constexpr int kClientLeft = 499;
+// For whom the server left: nobody was sent that.
+constexpr int kServiceUnavailable = 503;
+
 }  // namespace
 
+// What the kernel and we take at once counts as sent. Of a longer response the client may still
+// miss most, so its line waits.
 void Session::log_response() {
-  log_access(http_.request().method(), http_.request().target(), http_.response_status(),
-             &http_.request());
+  const std::uint64_t content_bytes = http_.response_content_bytes();
+  if (content_bytes <= host_.options.outgoing.high_bytes || writable())
+    return log_request(http_.response_status());
+  late_ = std::make_unique<LateResponse>(LateResponse{http_.take_request(), std::move(forwarded_),
+                                                      received_, content_bytes,
+                                                      http_.response_status()});
 }
 
-void Session::log_access(std::string_view method, std::string_view target, int status,
-                         const http::RequestHead* request) {
-  std::chrono::steady_clock::duration taken{0};
-  if (host_.times_requests && request != nullptr) {
-    taken = std::chrono::steady_clock::now() - received_;
-    if (status != 0) host_.metrics->request_duration.observe(taken);
+void Session::log_request(int status, Ending ending) {
+  if (phase_ == Phase::Exchange) host_.metrics->requests_in_flight.subtract();
+  std::uint64_t content_bytes = http_.response_content_bytes();
+  if (ending == Ending::Cut) {
+    content_bytes -= std::min(content_bytes, waiting_bytes() + exchange_.unsent_file_bytes());
   }
-  host_.metrics->count_response(status);
-  host_.access_log.add({connection().client, method, target, status,
-                        status == 0 ? 0 : http_.response_content_bytes(), request,
-                        std::chrono::duration_cast<std::chrono::microseconds>(taken)});
+  log_line(http_.request(), connection().client, status, content_bytes, request_time(), ending);
+}
+
+// What the client hasn't been sent, or hadn't when it was last looked at: a connection that failed
+// has forgotten it.
+std::uint64_t Session::waiting_bytes() const {
+  const bool waits = queued_since_ != std::chrono::milliseconds::max();
+  return std::max(unsent_bytes(), waits ? queued_bytes_ : 0);
+}
+
+void Session::log_late(Ending ending) {
+  const std::unique_ptr<LateResponse> late = std::move(late_);
+  host_.metrics->requests_in_flight.subtract();
+  std::chrono::steady_clock::duration taken{0};
+  if (host_.times_requests) taken = std::chrono::steady_clock::now() - late->received;
+  if (ending == Ending::Cut) late->content_bytes -= std::min(late->content_bytes, waiting_bytes());
+  log_line(late->request, late->forwarded ? late->forwarded->client : connection_.client,
+           late->status, late->content_bytes, taken, ending);
+}
+
+void Session::log_cut(Blame blame) {
+  if (late_ != nullptr) return log_late(Ending::Cut);
+  const bool begun =
+      phase_ == Phase::Exchange || (phase_ == Phase::Head && !http_.between_requests());
+  if (!begun) return;
+  if (http_.response_started()) {
+    // Server-sent events have no other end than that their client leaves.
+    const bool ended = blame == Blame::Client && http_.sends_events();
+    return log_request(http_.response_status(), ended ? Ending::Whole : Ending::Cut);
+  }
+  if (blame == Blame::Server) return log_request(kServiceUnavailable, Ending::Cut);
+  log_request(kClientLeft);
+}
+
+void Session::log_line(const http::RequestHead& request, const Address& client, int status,
+                       std::uint64_t content_bytes, std::chrono::steady_clock::duration taken,
+                       Ending ending) {
+  if (host_.times_requests) host_.metrics->request_duration.observe(taken);
+  if (ending == Ending::Cut) {
+    host_.metrics->responses_cut.add();
+  } else {
+    host_.metrics->count_response(status);
+  }
+  host_.access_log.add({client, request.method(), request.target(), status, content_bytes, &request,
+                        std::chrono::duration_cast<std::chrono::microseconds>(taken), ending});
+}
+
+// From the head on, or from its first byte if it isn't whole.
+std::chrono::steady_clock::duration Session::request_time() const {
+  if (!host_.times_requests) return {};
+  const bool has_head = phase_ >= Phase::Exchange || upgrade_asked_;
+  if (!has_head) return host_.now() - since_;
+  return std::chrono::steady_clock::now() - received_;
+}
+
+void Session::log_websocket(std::string_view event, std::string_view path, Ending ending,
+                            std::uint16_t close_code) {
+  host_.access_log.add({connection().client, event, path, 0, 0, &http_.request(),
+                        std::chrono::duration_cast<std::chrono::microseconds>(request_time()),
+                        ending, close_code});
 }
 
 void Session::log(std::string_view what) const { host_.log(what, &connection().client); }

@@ -24,6 +24,7 @@ void Session::flush() {
 void Session::send_unsent() {
   if (phase_ == Phase::Over) return;
   write_out();
+  if (late_ != nullptr && unsent_bytes() <= unsent_marks().low_bytes) log_late(Ending::Whole);
   if (unsent_bytes() == 0) {
     finish_sending();
   } else {
@@ -89,7 +90,7 @@ bool Session::send_file(FileSlice& file) {
     note_sent(before - file.size());
     if (!sent) {
       log("a file that is being sent can't be read or has become shorter");
-      cut();
+      cut(Blame::Server);
       return false;
     }
   }

@@ -197,9 +197,7 @@ SendStatus WebSocketSession::deny_content(std::string_view content, More more) {
     return SendStatus::TooShort;
   }
   if (more == More::No) {
-    log_access("WSREJECT");
-    session_.close_after_flush();
-    disconnect(1006, {});
+    end_denial();
   } else {
     session_.flush_later();
   }
@@ -208,9 +206,14 @@ SendStatus WebSocketSession::deny_content(std::string_view content, More more) {
 
 void WebSocketSession::refuse(int status, std::string_view text, Handshake reason) {
   session_.http().send_error(status, text, session_.host().default_fields());
-  log_access("WSREJECT");
   if (state_ == State::Connecting) metrics().count(reason);
   state_ = State::Denying;
+  end_denial();
+}
+
+void WebSocketSession::end_denial() {
+  denied_ = true;
+  log_access("WSREJECT");
   session_.close_after_flush();
   disconnect(1006, {});
 }
@@ -311,19 +314,24 @@ void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason) {
   if (state_ == State::Over) return;
   end_wait();
   if (state_ == State::Open || state_ == State::Closing) {
-    log_access("WSDISCONNECT");
+    const std::uint16_t counted = close_code_ == 0 ? code : close_code_;
+    log_access("WSDISCONNECT", Ending::Whole, counted);
     metrics().websockets.subtract();
-    metrics().count_disconnect(close_code_ == 0 ? code : close_code_);
+    metrics().count_disconnect(counted);
   } else if (state_ == State::Connecting) {
+    log_access("WSDISCONNECT", Ending::Whole, code);
     metrics().count(Handshake::ClientLeft);
+  } else if (!denied_) {
+    log_access("WSREJECT", Ending::Cut);
   }
   state_ = State::Over;
   if (handler_ != nullptr) std::exchange(handler_, nullptr)->on_disconnect(code, reason);
   session_.host().websockets.erase(id_);
 }
 
-void WebSocketSession::log_access(std::string_view action) const {
-  session_.log_access(action, path_, 0, &request());
+void WebSocketSession::log_access(std::string_view event, Ending ending,
+                                  std::uint16_t close_code) const {
+  session_.log_websocket(event, path_, ending, close_code);
 }
 
 }  // namespace cppasgi::session

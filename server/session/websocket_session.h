@@ -12,6 +12,7 @@
 
 #include "server/application.h"
 #include "server/metrics.h"
+#include "server/session/access_log_format.h"
 #include "server/websocket/handshake.h"
 #include "server/websocket/websocket_protocol.h"
 
@@ -87,11 +88,14 @@ class WebSocketSession final : public WebSocketResponder {
   void note_send();
   void end_wait();
   void refuse(int status, std::string_view text, Handshake reason);
-  void log_access(std::string_view action) const;
+  void end_denial();
+  void log_access(std::string_view event, Ending ending = Ending::Whole,
+                  std::uint16_t close_code = 0) const;
 
   Session& session_;
   State state_ = State::Connecting;
   bool ping_outstanding_ = false;
+  bool denied_ = false;              // to the end, with a line in the access log
   std::uint16_t close_code_ = 0;     // of our close frame, if it was the first
   std::uint32_t sends_waiting_ = 0;  // for the client, since waiting_since_
   SlotId id_;

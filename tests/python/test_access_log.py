@@ -60,6 +60,8 @@ def test_json(server: StartServer) -> None:
         "protocol": "HTTP/1.1",
         "status": 200,
         "bytes": answer["bytes"],
+        "cut": False,
+        "code": None,
         "referer": HEADERS["Referer"],
         "user_agent": HEADERS["User-Agent"],
         "request_id": HEADERS["X-Request-ID"],
@@ -67,6 +69,7 @@ def test_json(server: StartServer) -> None:
     }
     events = [(line["method"], line["path"], line["status"]) for line in lines[1:]]
     assert events == [(f"WS{e}", "/echo", None) for e in ("CONNECTING", "CONNECT", "DISCONNECT")]
+    assert [line["code"] for line in lines[1:]] == [None, None, 1000]
     assert lines[1]["request_id"] is None
 
 
@@ -96,6 +99,8 @@ def test_what_is_no_request_is_logged_too(server: StartServer) -> None:
         assert wire.response().status == 400
     (line,) = lines_of(process, 1)
     assert json.loads(line)["status"] == 400
+    assert json.loads(line)["method"] == "nonsense"
+    assert json.loads(line)["path"] is None
     assert json.loads(line)["protocol"] is None
 
 

@@ -59,6 +59,21 @@ def test_what_a_retired_worker_counted_stays_and_its_gauges_end() -> None:
     board.close()
 
 
+def test_what_a_killed_worker_had_open_is_counted_as_cut() -> None:
+    board = MetricsBoard.create(slots=1)
+    slot = board.allocate()
+    write(board, slot, row("cppasgi_http_requests_in_flight"), 3)
+    write(board, slot, row("cppasgi_websocket_connections"), 2)
+    write(board, slot, row("cppasgi_websocket_disconnects_total", "1006"), 5)
+    board.retire(slot)
+    totals = board.totals()
+    assert totals[row("cppasgi_http_requests_total", "cut").word] == 3
+    assert totals[row("cppasgi_websocket_disconnects_total", "1006").word] == 7
+    assert totals[row("cppasgi_http_requests_in_flight").word] == 0
+    assert totals[row("cppasgi_websocket_connections").word] == 0
+    board.close()
+
+
 def test_a_board_has_so_many_slots() -> None:
     board = MetricsBoard.create(slots=2)
     first, second = board.allocate(), board.allocate()

@@ -165,6 +165,25 @@ TEST_CASE("LineWriter: what was left out is told when there is room again", "[ba
   CHECK(writer.dropped() == 6);
 }
 
+TEST_CASE("LineWriter: while lines can't be written, the number left out is told every minute",
+          "[base][log]") {
+  Channel channel;
+  LineWriter writer(channel.fd(), milliseconds(40));
+  channel.fill();
+  writer.write(line('a', LineWriter::kMostWaiting));
+  writer.write(numbered(0, 3));
+  CHECK(writer.take_untold() == 0);
+  std::this_thread::sleep_for(milliseconds(60));
+  writer.write(numbered(3, 2));
+  CHECK(writer.take_untold() == 5);
+  writer.write(numbered(5, 1));
+  CHECK(writer.take_untold() == 0);
+  std::this_thread::sleep_for(milliseconds(60));
+  CHECK(writer.take_untold() == 1);
+  std::this_thread::sleep_for(milliseconds(60));
+  CHECK(writer.take_untold() == 0);  // none since
+}
+
 TEST_CASE("LineWriter: a line that is half out is completed, whatever is left out", "[base][log]") {
   Channel channel(GENERATE(Channel::Kind::Pipe, Channel::Kind::Socket));
   LineWriter writer(channel.fd());

@@ -66,7 +66,8 @@ TEST_CASE("Metrics: responses are counted by status", "[metrics]") {
   CHECK(read(*block) == Found{{"cppasgi_http_requests_total 100", 1},
                               {"cppasgi_http_requests_total 200", 2},
                               {"cppasgi_http_requests_total 404", 1},
-                              {"cppasgi_http_requests_total 599", 1}});
+                              {"cppasgi_http_requests_total 599", 1},
+                              {"cppasgi_http_requests_total other", 3}});
 }
 
 TEST_CASE("Metrics: close codes keep their number up to 1015 and from 4000 to 4099", "[metrics]") {

@@ -1,6 +1,7 @@
 // Formats of access log lines: atoms, and bytes of a client that could forge a line or a field.
 #include "server/session/access_log_format.h"
 
+#include <regex>
 #include <string>
 
 #include "support/catch.h"
@@ -40,7 +41,7 @@ TEST_CASE("AccessLogFormat: each atom is a part of the record", "[session][log]"
 }
 
 TEST_CASE("AccessLogFormat: every atom that the command line allows is known", "[session][log]") {
-  for (const char atom : std::string("hlutrmUqHsBbfaTLMDp")) {
+  for (const char atom : std::string("hlutrmUqHsBbfaTLMDpXc")) {
     const std::string format = std::string("%(") + atom + ")s";
     CHECK(line(format).find("%(") == std::string::npos);
   }
@@ -56,13 +57,41 @@ TEST_CASE("AccessLogFormat: a client's bytes end neither field nor line", "[sess
   CHECK(json.find('\n') == json.size() - 1);
 }
 
+TEST_CASE("AccessLogFormat: a response that was cut has a mark", "[session][log]") {
+  const auto [format, expected] = GENERATE(table<std::string, std::string>({
+      {"combined", "- - - [T] \"GET / HTTP/1.1\" 200 7 \"-\" \"-\" cut\n"},
+      {"%(s)s %(X)s", "200 X\n"},
+      {"%(s)s", "200\n"},  // as it was asked for
+  }));
+  const RequestHead head;
+  std::string text;
+  AccessRecord record{{Address::Family::Unix, "", 0}, "GET", "/", 200, 7, &head};
+  record.ending = cppasgi::session::Ending::Cut;
+  AccessLogFormat(format).append(text, record, kTime);
+  CHECK(std::regex_replace(text, std::regex(R"(\[[^\]]*\])"), "[T]") == expected);
+  text.clear();
+  AccessLogFormat("json").append(text, record, kTime);
+  CHECK(text.find(R"("status": 200, "cut": true)") != std::string::npos);
+}
+
+TEST_CASE("AccessLogFormat: a WebSocket's end has its close code", "[session][log]") {
+  std::string text;
+  AccessRecord record{kClient, "WSDISCONNECT", "/chat"};
+  record.close_code = 1006;
+  AccessLogFormat("%(m)s %(s)s %(c)s").append(text, record, kTime);
+  CHECK(text == "WSDISCONNECT - 1006\n");
+  text.clear();
+  AccessLogFormat("json").append(text, record, kTime);
+  CHECK(text.find(R"("status": null, "cut": false, "code": 1006)") != std::string::npos);
+}
+
 TEST_CASE("AccessLogFormat: JSON has all keys, null for what isn't known", "[session][log]") {
   std::string text;
-  AccessLogFormat("json").append(text, {{Address::Family::Unix, "", 0}, "-", "-", 400}, kTime);
-  CHECK(
-      text ==
-      "{\"time\": \"2001-09-09T01:46:40Z\", \"client\": null, \"method\": \"-\", \"path\": \"-\", "
-      "\"query\": \"\", \"protocol\": null, \"status\": 400, \"bytes\": 0, "
-      "\"duration\": 0.000000, \"referer\": null, \"user_agent\": null, \"request_id\": null, "
-      "\"traceparent\": null}\n");
+  AccessLogFormat("json").append(text, {{Address::Family::Unix, "", 0}, "", "", 400}, kTime);
+  CHECK(text ==
+        "{\"time\": \"2001-09-09T01:46:40Z\", \"client\": null, \"method\": null, \"path\": null, "
+        "\"query\": \"\", \"protocol\": null, \"status\": 400, \"cut\": false, \"code\": null, "
+        "\"bytes\": 0, "
+        "\"duration\": 0.000000, \"referer\": null, \"user_agent\": null, \"request_id\": null, "
+        "\"traceparent\": null}\n");
 }

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <regex>
 #include <string>
+#include <thread>
 
 #include "support/catch.h"
 #include "support/fake_host.h"
@@ -73,7 +74,7 @@ TEST_CASE("AccessLog: a WebSocket's lines have neither status nor length", "[ses
 
 TEST_CASE("AccessLog: a quote or backslash can't end the request early", "[session][log]") {
   CHECK(line([](AccessLog& log) { log.add({kClient, "GET", "/\" 200 1\\", 404, 9}); }) ==
-        "127.0.0.1:49152 - - [T] \"GET /\\\" 200 1\\\\\" 404 9\n");
+        "127.0.0.1:49152 - - [T] \"GET /\\x22 200 1\\x5C\" 404 9\n");
 }
 
 TEST_CASE("AccessLog: lines are kept until flush, in order", "[session][log]") {
@@ -95,6 +96,45 @@ TEST_CASE("AccessLog: without a descriptor nothing is kept", "[session][log]") {
   log.add({kClient, "GET", "/", 200, 1});
   log.add({kClient, "WSCONNECT", "/"});
   log.flush();
+}
+
+TEST_CASE("AccessLog: that lines are lost is told at once, and then how many once a minute",
+          "[session][log]") {
+  std::array<int, 2> pair{};
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()) == 0);
+  AccessLog log(pair[0], "daphne", {}, std::chrono::milliseconds(40));
+  const auto lose = [&log](int lines) {
+    for (int i = 0; i < lines; ++i) log.add({kClient, "GET", "/", 200, 1});
+    log.flush();
+  };
+  const auto lost = [](int lines) {
+    return "Access log lines left out, as they could not be written: " + std::to_string(lines);
+  };
+  while (log.dropped() == 0) lose(5000);
+  CHECK(log.take_report() ==
+        "The access log can't be written, so lines are left out: nobody reads it");
+  CHECK(log.take_report().empty());
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  lose(5000);
+  CHECK(log.take_report() == lost(static_cast<int>(log.dropped())));
+  lose(5000);
+  CHECK(log.take_report().empty());
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  CHECK(log.take_report() == lost(5000));
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  CHECK(log.take_report().empty());
+  // Once the reader is back, another time begins with a word.
+  std::array<char, 65536> block{};
+  do {
+    while (read(pair[1], block.data(), block.size()) > 0) continue;
+    log.flush();
+  } while (log.is_behind() && log.take_report().empty() && log.is_behind());
+  CHECK_FALSE(log.is_behind());
+  for (const std::uint64_t before = log.dropped(); log.dropped() == before;) lose(5000);
+  CHECK(log.take_report() ==
+        "The access log can't be written, so lines are left out: nobody reads it");
+  close(pair[0]);
+  close(pair[1]);
 }
 
 TEST_CASE("AccessLog: a descriptor that takes nothing loses lines, not time", "[session][log]") {

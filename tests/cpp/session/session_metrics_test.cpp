@@ -108,13 +108,37 @@ TEST_CASE("Session: requests are timed for a log that wants it", "[session][metr
   CHECK(total(client.metrics().request_duration) == 1);
 }
 
-TEST_CASE("Session: a request whose client leaves is counted as cut", "[session][metrics]") {
-  Client client;
+TEST_CASE("Session: a request whose client leaves is counted as 499 or cut, with its time",
+          "[session][metrics]") {
+  ServerOptions options;
+  options.access_log_format = "json";
+  Client client(options);
   client.application.on_http = nullptr;
   client.send(kGet);
+  CHECK(client.metrics().requests_in_flight.value() == 1);
+  const bool begun = GENERATE(false, true);
+  HttpResponder* responder = client.application.http.at(0)->responder();
+  responder->send_head({200, {}});
+  if (begun) responder->send_content("part", More::Yes);
   client.wire->fail();
   client.host.finish_batch();
-  CHECK(client.metrics().responses_cut.value() == 1);
+  CHECK(client.responses(499) == (begun ? 0 : 1));
+  CHECK(client.metrics().responses_cut.value() == (begun ? 1 : 0));
+  CHECK(client.responses(200) == 0);
+  CHECK(total(client.metrics().request_duration) == 1);
+  CHECK(client.metrics().requests_in_flight.value() == 0);
+}
+
+TEST_CASE("Session: what the server refuses has its time from the first byte on",
+          "[session][metrics]") {
+  ServerOptions options;
+  options.access_log_format = "json";
+  options.timeouts.request_head = 7s;
+  Client client(options);
+  client.send("GET / HT");
+  client.host.pass(8s);
+  CHECK(client.responses(408) == 1);
+  CHECK(client.metrics().request_duration.sum.value() == 8'000'000'000);
 }
 
 TEST_CASE("Session: each limit of a request has a name", "[session][metrics]") {

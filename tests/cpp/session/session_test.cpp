@@ -236,14 +236,24 @@ TEST_CASE("Session: what isn't a request is answered by the server, with one log
     std::string request;
     std::string status;
     std::string log;
+    std::string seen;  // of the request line, in the access log
   };
-  const auto [request, status, log] = GENERATE(values<Case>({
-      {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request", "malformed request line"},
-      {"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request", "invalid request target"},
-      {get("/" + std::string(17'000, 'a')), "414 URI Too Long", "request target too long"},
+  const auto [request, status, log, seen] = GENERATE(values<Case>({
+      {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request", "malformed request line", "GET /"},
+      {"GET /a\x01 HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request", "invalid request target",
+       "GET /a"},
+      {get("/" + std::string(17'000, 'a')), "414 URI Too Long", "request target too long",
+       "GET /" + std::string(17'000, 'a')},
       {"GET / HTTP/1.1\r\nA: " + std::string(66'000, 'a') + "\r\n\r\n",
-       "431 Request Header Fields Too Large", "header section too large"},
-      {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "501 Not Implemented", "method not implemented"},
+       "431 Request Header Fields Too Large", "header section too large", "GET /"},
+      {"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "501 Not Implemented", "method not implemented",
+       "BREW -"},
+      {"GETTER / HTTP/1.1\r\nHost: x\r\n\r\n", "501 Not Implemented", "method not implemented",
+       "GETTER -"},
+      {"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "501 Not Implemented", "method not implemented",
+       "CONNECT x:1"},
+      {"\x16\x03\x01", "400 Bad Request", "malformed request line", "- -"},
+      {"GET / HTTP/1.1\r\n\r\n", "400 Bad Request", "no Host", "GET /"},
   }));
   TestApplication application;
   FakeHost host(application);
@@ -256,8 +266,30 @@ TEST_CASE("Session: what isn't a request is answered by the server, with one log
   CHECK(wire->shut_down);
   CHECK(application.http.empty());
   CHECK(application.log == std::vector<std::string>{"192.0.2.7:40000: " + log});
-  CHECK(host.access() ==
-        "192.0.2.7:40000 \"- -\" " + status.substr(0, 3) + ' ' + std::to_string(log.size()) + '\n');
+  CHECK(host.access() == "192.0.2.7:40000 \"" + seen + "\" " + status.substr(0, 3) + ' ' +
+                             std::to_string(log.size()) + '\n');
+}
+
+TEST_CASE("Session: what of a refused request is logged doesn't depend on how it came",
+          "[session]") {
+  const auto [request, seen] = GENERATE(table<std::string, std::string>({
+      {"BREW / HTTP/1.1\r\n", "BREW - 501"},
+      {"GETTER / HTTP/1.1\r\n", "GETTER - 501"},
+      {"POSX\x01", "POSX - 400"},
+      {"GET /ab\x01", "GET /ab 400"},
+      {"PATCH http://h/\x7f", "PATCH http://h/ 400"},
+      {"GET /a HTTP/3.0\r\n", "GET /a 505"},
+  }));
+  for_every_split(request, [&seen = seen](const Pieces& pieces) {
+    TestApplication application;
+    ServerOptions options;
+    options.access_log_format = "%(m)s %(U)s %(s)s";
+    FakeHost host(application, options);
+    const auto wire = host.connect();
+    for (const std::string_view piece : pieces) wire->send(piece);
+    host.finish_batch();
+    CHECK(host.access() == seen + '\n');
+  });
 }
 
 TEST_CASE("Session: a request that breaks off in its content is answered with 400", "[session]") {
