@@ -48,6 +48,9 @@ class AsgiApplication final : public Application {
   void set_metrics(Metrics& metrics) { metrics_ = &metrics; }
   // Announce the extensions that send files?
   void set_sends_files(bool sends_files) { sends_files_ = sends_files; }
+  // Does every response come to its end by itself, even if nobody listens while its parts are sent?
+  // Then they may be sent in vain.
+  void set_finishes_responses(bool finishes) { finishes_responses_ = finishes; }
   // How long send() drops messages of an application that listens once its client has left; 0: for
   // ever. `served` says what a Python frame serves.
   void set_patience(std::chrono::milliseconds patience, PyObject* served) {
@@ -89,6 +92,7 @@ class AsgiApplication final : public Application {
   const WaitLoop& wait_loop() const { return wait_loop_; }
   ScopeMaker& scopes() { return scopes_; }
   bool sends_files() const { return sends_files_; }
+  bool finishes_responses() const { return finishes_responses_; }
   // As TaskStarter::start.
   PythonRef start_task(PyObject* coroutine);
   void queue(Cycle& cycle);
@@ -129,6 +133,7 @@ class AsgiApplication final : public Application {
   WaitLoop wait_loop_;
   ScopeMaker scopes_;
   bool sends_files_ = false;
+  bool finishes_responses_ = false;
   std::chrono::milliseconds patience_{0};
   PythonRef served_;
   PyObject* server_ = nullptr;  // borrowed

@@ -20,6 +20,7 @@ std::unique_ptr<AsgiServer> AsgiServer::create(pybind11::object application, pyb
   hold_at_interpreter_end();
   std::unique_ptr<AsgiServer> server(new AsgiServer(application.ptr(), loop.ptr(), options));
   server->application_.set_sends_files(options.sends_files);
+  server->application_.set_finishes_responses(options.finishes_responses);
   server->application_.set_patience(options.after_disconnect_timeout, served.ptr());
   if (!server->application_.init(options.root_path) || !server->loop_bridge_.attach()) {
     throw pybind11::error_already_set();

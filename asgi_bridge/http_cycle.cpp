@@ -161,7 +161,8 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   BytesView body;
   More more = More::No;
   if (!read_response_body(message, body, more)) return nullptr;
-  if (more == More::Yes && !length_announced_) response_ends_ = false;
+  if (more == More::Yes && !length_announced_ && !application().finishes_responses())
+    response_ends_ = false;
   if (state_ == State::Expected) {
     PyErr_SetString(PyExc_ValueError,
                     "HTTP response has not yet been started but got http.response.body");

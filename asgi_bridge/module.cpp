@@ -127,6 +127,7 @@ void define_options(py::module_& module) {
       .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd)
       .def_readwrite("plain_tasks", &AsgiServerOptions::plain_tasks)
       .def_readwrite("sends_files", &AsgiServerOptions::sends_files)
+      .def_readwrite("finishes_responses", &AsgiServerOptions::finishes_responses)
       .def_property(
           "after_disconnect_timeout",
           [](const AsgiServerOptions& self) { return to_seconds(self.after_disconnect_timeout); },

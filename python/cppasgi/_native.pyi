@@ -135,6 +135,8 @@ class ServerOptions:
     access_log_fd: int
     """Descriptor that receives access log lines, or -1 for none. Not closed by the server."""
     sends_files: bool
+    finishes_responses: bool
+    """Once a client has left, its response may be sent on in vain, though nobody listens."""
     """Whether the extensions are announced that send files."""
     plain_tasks: bool
     """Whether the loop's ``create_task`` makes an `asyncio.Task` and nothing else, unless a task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import sys
 from typing import TYPE_CHECKING
 
 from cppasgi import _native
@@ -35,6 +36,7 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.root_path = server.root_path
     options.server_header = server.server_name
     options.sends_files = server.sendfile
+    options.finishes_responses = _is_django_4()
     options.access_log_fd = -1 if server.access_log is None else server.access_log.fileno()
     if server.metrics is not None:
         options.metrics_fd = server.metrics.fd
@@ -81,6 +83,12 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.deflate_min_bytes = server.ws_deflate_threshold
     options.deflate_max_memory_bytes = server.ws_deflate_memory
     return options
+
+
+def _is_django_4() -> bool:
+    """Django before 5.0 doesn't listen while it sends, and cleans up only after the last part."""
+    django = sys.modules.get("django")
+    return django is not None and django.VERSION < (5,)
 
 
 def _within_open_files(connections: int) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import django
+
 
 @dataclass(frozen=True)
 class Application:
@@ -80,6 +82,8 @@ def senseless(app: Application, event: str, moment: str) -> str | None:
         return "a client that has its answer may be silent; nothing runs out"
     if moment == "cleanup" and app.endless and event not in SERVER_EVENTS:
         return "its clean-up begins when the client leaves, who can't leave once more"
+    if app.name == "dj_sse" and django.VERSION < (5,):
+        return "Django 4 neither listens for the end nor cleans up after a stream without one"
     return None
 
 

@@ -80,6 +80,23 @@ def test_without_a_listener_send_raises_each_time(
     assert [raised(each) for each in report] == ["ClientDisconnected"] * 2
 
 
+def test_django_4_may_send_on_for_a_while_though_it_does_not_listen(
+    server: StartServer, key: str
+) -> None:
+    """It cleans up only after the last part; tests/moments shows that, run by scripts/versions."""
+    process = server("apps.departures_django4:app", "--timeout-after-disconnect", "0.5")
+    with process.connect() as wire:
+        wire.request(f"/alone/{key}")
+        wire.head()
+        wire.reset()
+        left = time.monotonic()
+        report = process.report(key)
+    assert time.monotonic() - left >= 0.5
+    assert isinstance(report, list)
+    assert {raised(each) for each in report} == {"ClientDisconnected"}
+    process.wait_for_log(f"GET /alone/{key} goes on sending")
+
+
 @leaves
 @pytest.mark.parametrize("name", ["whole", "announced"])
 def test_without_a_listener_a_response_with_an_end_is_dropped(
