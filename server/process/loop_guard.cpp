@@ -70,7 +70,8 @@ void LoopGuard::State::watch() const {
 }
 
 void LoopGuard::State::end_process(nanoseconds silence) const {
-  const std::string seconds = std::to_string(std::chrono::round<std::chrono::seconds>(silence).count());
+  const std::string seconds =
+      std::to_string(std::chrono::round<std::chrono::seconds>(silence).count());
   end_with_stacks("cppasgi: process " + std::to_string(getpid()) +
                       " is stuck: its event loop has not run for " + seconds +
                       " s, so it ends now. What it was doing:\n",
