@@ -49,6 +49,10 @@ class Listener(NamedTuple):
     backlog: int = 0
     is_own: bool = False
 
+    def listens(self) -> bool:
+        """Whether new connections come here."""
+        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
+
     def another(self) -> Listener:
         """A socket of its own at the same address, or the same once more where that can't be.
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
 
+from cppasgi import _native
 from cppasgi.board import BoardSlot
 from cppasgi.listeners import Listener
 from cppasgi.monitoring import WorkerState, WorkerStatus
@@ -32,6 +33,7 @@ class WorkerProcess:
         limits: after which it is to be replaced.
         slot: its block of the board.
         started: when, on ``time.monotonic()``'s clock.
+        ready_since: the same of its first connections; before, of its start.
         counts: whether it writes into its block of the board.
     """
 
@@ -49,7 +51,7 @@ class WorkerProcess:
         self.limits = limits
         self.slot = slot
         self.state: WorkerState = "starting"
-        self.started = time.monotonic()
+        self.started = self.ready_since = time.monotonic()
         self.counts = True
         self._asked: Signals | None = None
         self._process = process
@@ -168,6 +170,7 @@ class WorkerProcess:
         os.close(self._ready_fd)
         if is_ready and self.state == "starting":
             self.state = "ready"
+            self.ready_since = time.monotonic()
         self._started.set_result(is_ready)
 
 
@@ -193,14 +196,22 @@ class Slot:
     def stop_listening(self) -> None:
         """Has the kernel send its share of new connections to the other places.
 
-        Those that wait are reset. Only while no process serves here: the next one that does listens
-        again. Sockets that places share go on listening.
+        Those that wait are reset. Only while no process serves here: who does listens again.
+        Sockets that places share go on listening.
         """
         for listener in self.listeners:
             # One that doesn't listen would hand its end on to connections that it accepts later.
-            listens = listener.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if listener.is_own and listens:
+            if listener.is_own and listener.listens():
                 listener.socket.shutdown(socket.SHUT_RD)
+
+    def listen(self) -> None:
+        """Takes new connections again, for the process that serves here now.
+
+        It has begun to listen itself, but perhaps before `stop_listening()`.
+        """
+        for listener in self.listeners:
+            if not listener.listens():
+                listener.socket.listen(listener.backlog or _native.ServerOptions().backlog)
 
     def close(self) -> None:
         """Gives up its sockets; processes that have them go on."""

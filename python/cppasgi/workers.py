@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ logger = logging.getLogger("cppasgi.supervisor")
 _LONG_LIFE_SECONDS = 10.0
 """A worker that ends after less counts as one that can't live: restarts then come more slowly."""
 _MOST_BACK_OFF_SECONDS = 30.0
+_PATIENCE_SECONDS = 2.0
+"""For so long new connections may wait for the next worker when there is no other."""
 ANSWER_SECONDS = 3.0
 """An event loop that gave no sign of life for so long is stuck; it is asked every second."""
 
@@ -94,7 +97,7 @@ class Workers:
         if not worker.counts:  # its signs of life aren't where we look
             return True
         age = self._board.heartbeat_age(worker.slot)
-        return (worker.age if age is None else age) < within
+        return (time.monotonic() - worker.ready_since if age is None else age) < within
 
     def pass_on(self, signum: signal.Signals) -> None:
         """Sends a signal to all that have a handler for it."""
@@ -155,6 +158,8 @@ class Workers:
             self._drain(worker, signal.SIGHUP)
             return False
         slot.worker = worker
+        slot.listen()
+        self._stop_unserved()
         logger.info("Worker %d is ready, process %d", worker.number, worker.pid)
         if not worker.counts:
             logger.warning(
@@ -180,6 +185,7 @@ class Workers:
         else:
             self.status = self.status or max(status, 1)
         if worker is slot.worker and worker.state != "draining":
+            self._stop_unserved()
             await self._restart(slot, worker, "stuck" if status == EXIT_STUCK else "died")
 
     async def _restart(self, slot: Slot, dead: WorkerProcess, reason: str) -> None:
@@ -187,10 +193,10 @@ class Workers:
         async with slot.changing:
             slot.failures = slot.failures + 1 if dead.age < _LONG_LIFE_SECONDS else 0
             while slot.worker is dead and slot in self.slots and not self._stopping.is_set():
-                if slot.failures and self._serves_elsewhere(slot):
-                    slot.stop_listening()
                 if slot.failures > 1:
                     delay = min(2.0 ** (slot.failures - 2), _MOST_BACK_OFF_SECONDS)
+                    if delay > _PATIENCE_SECONDS:
+                        slot.stop_listening()
                     logger.warning("Worker %d is started again in %.0f s", slot.number, delay)
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), delay)
@@ -201,11 +207,20 @@ class Workers:
                 else:
                     slot.failures += 1
 
+    def _stop_unserved(self) -> None:
+        """Has the kernel pass over the places whose worker has ended, if there are others."""
+        for slot in self.slots:
+            if slot.worker is not None and slot.worker.is_over and self._serves_elsewhere(slot):
+                slot.stop_listening()
+
     def _serves_elsewhere(self, slot: Slot) -> bool:
         """Whether new connections have another place to go."""
         others = (each.worker for each in self.slots if each is not slot)
         return any(
-            worker is not None and worker.state == "ready" and not worker.is_over
+            worker is not None
+            and worker.state == "ready"
+            and not worker.is_over
+            and self.answers(worker)
             for worker in others
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from server_process import ServerProcess
 from test_supervised_metrics import flags, sample
 from test_workers import answering, is_alive, workers_of
 from waiting import wait_until
+from wire import Wire
 
 from cppasgi.loop_guard import EXIT_STUCK
 
@@ -156,3 +158,111 @@ def test_stop_has_bounds_of_its_own(server: StartServer) -> None:
         assert wire.response().status == 200
     assert process.wait() == 0
     assert "is stuck" not in process.log()
+
+
+def wait_for_end(process: ServerProcess) -> None:
+    process.wait_for_log(rf"exited with status {EXIT_STUCK}", 20)
+    time.sleep(0.1)  # the supervisor hears of it
+
+
+def get_within(process: ServerProcess, seconds: float) -> set[int]:
+    """The processes that answer 40 new connections, each so soon."""
+    answered = set()
+    for _ in range(40):
+        begun = time.monotonic()
+        with process.connect() as wire:
+            answered.add(int(wire.get("/").body))
+        assert time.monotonic() - begun < seconds
+    return answered
+
+
+@pytest.mark.parametrize("end", ["stuck", "killed after a long life", "killed in a replacement"])
+def test_no_connection_waits_for_the_successor(server: StartServer, end: str) -> None:
+    """The successor takes a while to start; the kernel would hand its place half of all clients."""
+    env = {"TEST_START_SECONDS": "4"}
+    process = server(APP, "--workers", "2", "--worker-timeout", "1", env=env)
+    with contextlib.ExitStack() as stack:
+        if end == "stuck":
+            block(process, "/blocked/1000", stack)
+            wait_for_end(process)
+        else:
+            victim = re.findall(r"Worker 1 is ready, process (\d+)", process.log())[0]
+            if end == "killed after a long life":
+                time.sleep(8)  # and the start: what lives for 10 s isn't one that can't live
+            else:
+                process.send_signal(signal.SIGHUP)
+                process.wait_for_log("Replacing the workers")
+                time.sleep(1)
+            os.kill(int(victim), signal.SIGKILL)
+            process.wait_for_log("was ended by SIGKILL")
+            time.sleep(0.1)
+        assert len(get_within(process, 2)) == 1
+    process.wait_for_log(r"(?s)(exited with|was ended by).*is ready", 20)
+    wait_until(lambda: len(workers_of(process)) == 2, 20)
+    assert answering(process) == set(workers_of(process))
+    assert process.stop() == 0
+
+
+def test_new_connections_go_on_when_both_have_died(server: StartServer) -> None:
+    process = server(APP, "--workers", "2")
+    for pid in workers_of(process):
+        os.kill(pid, signal.SIGKILL)
+    process.wait_for_log(r"(?s)(was ended by SIGKILL.*){2}")
+    assert get_within(process, 10)  # whoever came meanwhile has waited for the first
+    process.wait_for_log(r"(?s)(was ended by SIGKILL.*){2}(is ready.*){2}")
+    assert answering(process) == set(workers_of(process))
+
+
+def test_nobody_waits_for_a_worker_that_will_not_come_soon(
+    server: StartServer, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    process = server(
+        *(APP, "--worker-lifetime", "1000", "--lifespan", "on"), env={"TEST_BROKEN": str(broken)}
+    )
+    broken.touch()
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    process.wait_for_log("is started again in 4 s", 20)
+    with pytest.raises(ConnectionRefusedError):
+        process.connect()
+    broken.unlink()
+    process.wait_for_log(r"(?s)again in 4 s.*is ready", 20)
+    assert process.get("/").status_code == 200
+    assert process.stop() == 0
+
+
+def test_unix_socket_is_served_by_the_others(server: StartServer, tmp_path: Path) -> None:
+    path = str(tmp_path / "server.sock")
+    env = {"TEST_START_SECONDS": "3"}
+    process = server(APP, "--workers", "2", "--worker-timeout", "1", "-u", path, env=env)
+    with contextlib.ExitStack() as stack:
+        block(process, "/in-c", stack)
+        time.sleep(0.3)
+        assert len(get_within(process, 2)) == 1
+        wait_for_end(process)
+        assert len(get_within(process, 2)) == 1
+    assert process.stop() == 0
+
+
+def test_before_its_time_is_over_only_its_own_clients_wait(server: StartServer) -> None:
+    process = server(APP, "--workers", "2", "--worker-timeout", "4")
+    with contextlib.ExitStack() as stack:
+        block(process, "/blocked/1000", stack)
+        time.sleep(0.3)
+        wires = [stack.enter_context(process.connect()) for _ in range(40)]
+        for wire in wires:
+            wire.request("/")
+        time.sleep(1)
+        served, left = [], []
+        for wire in wires:
+            (served if is_readable(wire) else left).append(wire)
+        assert served
+        assert left  # the stuck one's share
+        assert len({wire.response().body for wire in served}) == 1
+        wait_for_end(process)
+        wait_until(lambda: all(map(is_readable, left)))
+
+
+def is_readable(wire: Wire) -> bool:
+    """Whether there is an answer, or the connection has ended."""
+    return bool(select.select([wire.sock], [], [], 0)[0])
