@@ -77,7 +77,7 @@ def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
         type=workers,
         default=1,
         metavar="N",
-        help="worker processes, or auto for one per core (default: 1)",
+        help="worker processes, or auto for one per core that this may use (default: 1)",
     )
     add(
         "--max-requests",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import re
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from cppasgi.fields import header_value, is_field_name
 from cppasgi.log_setup import JSON_FORMAT
 
 _MOST = 2**31 - 1
+_MOST_WORKERS = 1024
 
 
 def port(text: str) -> int:
@@ -131,7 +131,11 @@ def log_format(text: str) -> str:
 
 def workers(text: str) -> int:
     """A number of processes; ``auto`` is that of the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if text == "auto" else _integer(text, 1, 1024)
+    if text == "auto":
+        from cppasgi.cpus import usable_cpus
+
+        return min(usable_cpus(), _MOST_WORKERS)
+    return _integer(text, 1, _MOST_WORKERS)
 
 
 def address(text: str) -> str:
