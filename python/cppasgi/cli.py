@@ -37,7 +37,7 @@ from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
 from cppasgi.process_options import is_supervised
 from cppasgi.server import Server
-from cppasgi.signals import handled, write_stacks_on_signal
+from cppasgi.signals import handled, pass_over_supervisors_signals, write_stacks_on_signal
 from cppasgi.stop_times import END_SECONDS
 from cppasgi.systemd import Notifier
 from cppasgi.worker import Worker
@@ -159,6 +159,8 @@ class CommandLineInterface:
                     logger.warning("%s", warning)
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options))
+            if worker is None:
+                pass_over_supervisors_signals()
             _tune_interpreter()
             application = single_callable(self._load(options))
             self._serve(cast(Application, application), endpoints, options, worker)

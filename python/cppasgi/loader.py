@@ -18,7 +18,7 @@ class ApplicationLoadError(Exception):
 def load_application(path: str) -> object:
     """Imports ``module:attribute``; the attribute may be dotted.
 
-    The traceback of a module that fails is logged at DEBUG.
+    The traceback of a module that fails is logged, from its own first frame on.
 
     Raises:
         ApplicationLoadError: the module or the attribute is missing, or the import fails.
@@ -29,7 +29,7 @@ def load_application(path: str) -> object:
     try:
         target: object = importlib.import_module(module_name)
     except Exception as error:
-        logger.debug("Import of %s failed", module_name, exc_info=True)
+        _log_traceback(f"Import of {module_name} failed", error)
         raise ApplicationLoadError(_describe_import_failure(module_name, error)) from error
     for name in attributes.split("."):
         try:
@@ -62,7 +62,7 @@ def is_factory(target: object) -> bool:
 def made_by_factory(path: str, factory: Any) -> object:
     """Calls what makes the application.
 
-    The traceback of one that fails is logged at DEBUG.
+    The traceback of one that fails is logged, from its own first frame on.
 
     Raises:
         ApplicationLoadError: it raises, or returns something that can't be called.
@@ -70,7 +70,7 @@ def made_by_factory(path: str, factory: Any) -> object:
     try:
         application: object = factory()
     except Exception as error:
-        logger.debug("The factory %s failed", path, exc_info=True)
+        _log_traceback(f"The factory {path} failed", error)
         raise ApplicationLoadError(f'The factory "{path}" failed: {_reason(error)}') from error
     if not callable(application):
         if inspect.iscoroutine(application):
@@ -94,6 +94,19 @@ def single_callable(application: Any) -> object:
 
     single: object = guarantee_single_callable(application)  # type: ignore[no-untyped-call]
     return single
+
+
+def _log_traceback(what: str, error: Exception) -> None:
+    """Logs what the application's own code failed in; nothing if it didn't get that far."""
+    own = error.__traceback__
+    while own is not None and _is_import(own.tb_frame.f_code.co_filename):
+        own = own.tb_next
+    if own is not None:
+        logger.error("%s", what, exc_info=(type(error), error, own))
+
+
+def _is_import(filename: str) -> bool:
+    return filename in (__file__, importlib.__file__) or filename.startswith("<frozen ")
 
 
 def _describe(target: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import logging
 import os
 import signal
 import threading
@@ -16,6 +17,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from cppasgi import _native
+
+logger = logging.getLogger("cppasgi.server")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STACKS_SIGNAL = signal.SIGUSR2
@@ -114,6 +117,22 @@ def handled(signum: signal.Signals, function: Callable[[], object]) -> Iterator[
     try:
         yield
     finally:
+        signal.signal(signum, signal.SIG_IGN)
+
+
+def pass_over_supervisors_signals() -> None:
+    """Has a process without workers survive the signals that are about them. Main thread only.
+
+    Their defaults are its end, and its stop. A SIGHUP that is ignored at the start (``nohup``)
+    stays ignored.
+    """
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(
+            signal.SIGHUP,
+            lambda _signum, _frame: logger.warning("SIGHUP reloads nothing without --workers"),
+        )
+    # Not handled: the kernel would repeat them for as long as a background job's terminal is used.
+    for signum in (signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(signum, signal.SIG_IGN)
 
 

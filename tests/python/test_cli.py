@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -26,11 +27,11 @@ from cppasgi.native_loop import NativeLoop
 def refuse(server_command: list[str]):
     """Runs a command line that must fail; returns its status and the lines of standard error."""
 
-    def run(*args: str, cwd: Path = HERE) -> tuple[int, list[str]]:
+    def run(*args: str, cwd: Path = HERE, traceback: bool = False) -> tuple[int, list[str]]:
         result = subprocess.run(
             [*server_command, *args], cwd=cwd, capture_output=True, text=True, timeout=20
         )
-        assert "Traceback" not in result.stderr, result.stderr
+        assert ("Traceback" in result.stderr) == traceback, result.stderr
         return result.returncode, result.stderr.splitlines()
 
     return run
@@ -336,13 +337,6 @@ def test_bad_command_line_is_status_2(refuse, args: list[str]) -> None:
         ("apps.simple:holder.nothing", '"nothing"'),
         ("apps.simple:number", "not callable"),
         ("apps.simple", '"apps.simple" is not of the form module:attribute'),
-        (
-            "apps.missing_inner:app",
-            "ModuleNotFoundError: No module named 'no_such_inner_module' (",
-        ),
-        ("apps.missing_inner:app", "missing_inner.py, line 1)"),
-        ("apps.raises_at_import:app", "RuntimeError: settings are not configured ("),
-        ("apps.raises_at_import:app", "raises_at_import.py, line 1)"),
     ],
 )
 def test_application_that_cannot_be_loaded_is_one_line(refuse, target: str, message: str) -> None:
@@ -361,17 +355,34 @@ def test_syntax_error_is_one_line_with_its_place(refuse, tmp_path: Path) -> None
     assert "ungrammatical.py, line 1" in lines[0]
 
 
-def test_traceback_of_a_failing_import_at_verbosity_2(server_command: list[str]) -> None:
-    result = subprocess.run(
-        [*server_command, "-v", "2", "apps.raises_at_import:app"],
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    assert result.returncode == 1
-    assert "Traceback (most recent call last)" in result.stderr
-    assert result.stderr.splitlines()[-1].startswith("cppasgi: Could not import module")
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("apps.missing_inner", "ModuleNotFoundError: No module named 'no_such_inner_module'"),
+        ("apps.raises_at_import", "RuntimeError: settings are not configured"),
+    ],
+)
+@pytest.mark.parametrize("verbosity", ["0", "2"])
+def test_failing_import_has_its_traceback_from_the_applications_frame_on(
+    refuse, target: str, error: str, verbosity: str
+) -> None:
+    status, lines = refuse("-p", "0", "-v", verbosity, f"{target}:app", traceback=True)
+    assert status == 1
+    begin = lines.index("Traceback (most recent call last):")
+    assert f"ERROR    Import of {target} failed" in lines[begin - 1]
+    file = f"{target.replace('.', '/')}.py"
+    assert lines[begin + 1].endswith(f'{file}", line 1, in <module>')
+    last = lines[-1]
+    assert last.startswith(f'cppasgi: Could not import module "{target}": {error} (')
+    assert last.endswith(f"{file}, line 1)")
+
+
+def test_failing_import_is_one_line_where_logs_are_json(refuse) -> None:
+    flags = ("-p", "0", "--log-fmt", "json")
+    _, lines = refuse(*flags, "apps.raises_at_import:app", traceback=True)
+    line = next(line for line in map(json.loads, lines[:-1]) if line["level"] == "ERROR")
+    assert line["message"] == "Import of apps.raises_at_import failed"
+    assert 'raises_at_import.py", line 1, in <module>' in line["exception"].splitlines()[1]
 
 
 def test_taken_port_is_one_line(server: StartServer, refuse) -> None:

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from conftest import StartServer
@@ -159,3 +160,26 @@ def test_signal_that_insists_ends_everything_at_once(
     assert process.stop(second) == 128 + second
     assert time.monotonic() - begun < 1
     wait_until(lambda: not any(map(is_alive, all_processes)), 1)
+
+
+def test_signals_for_a_supervisor_do_nothing_without_one(server: StartServer) -> None:
+    process = server(APP, env={"TEST_START_SECONDS": "1"}, listen=False)
+    process.wait_for_log("Starting server")
+    for signum in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU):
+        process.send_signal(signum)
+    process.wait_until_listening()
+    for signum in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU):
+        process.send_signal(signum)
+        assert process.get("/").status_code == 200
+    process.wait_for_log("(?s)(SIGHUP reloads nothing without --workers.*){2}")
+    assert process.stop() == 0
+
+
+def test_ignored_hangup_stays_ignored(server_command: list[str], tmp_path: Path) -> None:
+    process = ServerProcess(["nohup", *server_command], APP, ["-p", "0"], tmp_path)
+    try:
+        process.wait_until_listening().send_signal(signal.SIGHUP)
+        assert process.get("/").status_code == 200
+        assert "SIGHUP" not in process.log()
+    finally:
+        process.kill()
