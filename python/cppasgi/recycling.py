@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _JITTER = 0.1
@@ -33,6 +33,15 @@ class WorkerLimits:
             self.seconds * factor,
             self.resident_bytes,
         )
+
+    def above(self, base: int) -> WorkerLimits:
+        """Those of a worker that can't do with less memory than ``base``, in bytes.
+
+        A limit below that would replace it again and again: it gets twice its base.
+        """
+        if not 0 < self.resident_bytes <= base:
+            return self
+        return replace(self, resident_bytes=2 * base)
 
     def reached(self, *, requests: int, seconds: float, pid: int) -> str | None:
         """Says in words which limit a process has reached, if one."""

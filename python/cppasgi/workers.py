@@ -19,7 +19,7 @@ from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listener
 from cppasgi.loop_guard import EXIT_STUCK
 from cppasgi.monitoring import WorkerStatus
-from cppasgi.recycling import WorkerLimits
+from cppasgi.recycling import WorkerLimits, resident_bytes
 from cppasgi.stop_times import KILL_SECONDS
 from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
 
@@ -72,6 +72,10 @@ class Workers:
         self.slots: list[Slot] = []
         self.processes: set[WorkerProcess] = set()
         self.restarts = dict.fromkeys(("died", "stuck", "replaced", "recycled"), 0)
+        self._least_bytes = (
+            0  # what a worker took that hadn't lived long, in the application as it is
+        )
+        self._told_of_memory = False
         self.are_up = False
         self.status = 0
         self.left_early = False
@@ -157,6 +161,7 @@ class Workers:
         if slot not in self.slots:  # it was taken away meanwhile
             self._drain(worker, signal.SIGHUP)
             return False
+        self._limit_memory(worker)
         slot.worker = worker
         slot.listen()
         self._stop_unserved()
@@ -228,6 +233,8 @@ class Workers:
 
     async def replace_all(self) -> None:
         """Replaces one after another; the rest stays when one can't be."""
+        self._least_bytes = 0
+        self._told_of_memory = False
         for slot in list(self.slots):
             if not await self.replace(slot, "replaced"):
                 logger.error("The other workers stay as they are")
@@ -265,7 +272,24 @@ class Workers:
             )
             if reason is not None:
                 logger.info("Replacing worker %d after %s", slot.number, reason)
+                if worker.age < _LONG_LIFE_SECONDS and not self._least_bytes:
+                    self._least_bytes = resident_bytes(worker.pid)
                 await self.replace(slot, "recycled")
+
+    def _limit_memory(self, worker: WorkerProcess) -> None:
+        """Lets a worker have what it can't do without, lest it be replaced for ever."""
+        base = max(resident_bytes(worker.pid), self._least_bytes)
+        limits = worker.limits.above(base)
+        if limits != worker.limits and not self._told_of_memory:
+            self._told_of_memory = True
+            logger.warning(
+                "A worker takes %d MiB as soon as it serves, so that --worker-max-rss can't be %d: "
+                "workers are replaced when they take %d MiB",
+                base >> 20,
+                worker.limits.resident_bytes >> 20,
+                limits.resident_bytes >> 20,
+            )
+        worker.limits = limits
 
     def _drain(self, worker: WorkerProcess, signum: signal.Signals) -> None:
         delay = 0.0 if signum == signal.SIGHUP else self._drain_delay

@@ -182,8 +182,46 @@ def test_worker_is_replaced_after_its_lifetime(server: StartServer) -> None:
 
 
 def test_worker_is_replaced_for_its_memory(server: StartServer) -> None:
-    process = server(APP, "--worker-max-rss", "1")
-    process.wait_for_log(r"Replacing worker 1 after \d+ MiB of memory")
+    process = server(APP, "--worker-max-rss", "200")
+    first = answering(process, 1)
+    process.get("/grow/200")
+    process.wait_for_log(r"Replacing worker 1 after 2\d\d MiB of memory")
+    process.wait_for_log(r"Worker 1 \(process \d+\) has stopped")
+    assert answering(process, 1).isdisjoint(first)
+
+
+def test_memory_limit_below_what_any_worker_takes_is_told_once(server: StartServer) -> None:
+    process = server(APP, "--worker-max-rss", "1", "--workers", "2")
+    found = process.wait_for_log(
+        r"A worker takes (\d+) MiB as soon as it serves, so that --worker-max-rss can't be 1: "
+        r"workers are replaced when they take (\d+) MiB"
+    )
+    assert int(found[2]) // 2 == int(found[1])
+    before = workers_of(process)
+    answering(process, 20)
+    time.sleep(3)
+    assert workers_of(process) == before
+    process.get(f"/grow/{found[2]}")  # the limit is another one, but there is one
+    process.wait_for_log(r"Replacing worker \d after \d+ MiB of memory")
+    process.wait_for_log(r"Worker \d \(process \d+\) has stopped")
+    time.sleep(2)
+    assert process.log().count("so that --worker-max-rss can't be") == 1
+    assert process.stop() == 0
+
+
+def test_memory_limit_that_the_first_requests_reach_is_not_reached_for_ever(
+    server: StartServer,
+) -> None:
+    """What is imported lazily, as Django's URLs are, comes after the start."""
+    process = server(APP, "--worker-max-rss", "100")
+    process.get("/grow/100")
+    process.wait_for_log(r"Replacing worker 1 after 1\d\d MiB of memory")
+    process.wait_for_log(r"Worker 1 \(process \d+\) has stopped")
+    process.wait_for_log("so that --worker-max-rss can't be 100")
+    second = answering(process, 1)
+    process.get("/grow/100")
+    time.sleep(3)
+    assert answering(process, 1) == second
 
 
 def test_stacks_and_counts_of_all_workers_are_logged(two: ServerProcess) -> None:

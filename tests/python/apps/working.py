@@ -13,6 +13,7 @@ from typing import Any
 from apps.reports import text
 
 PID = str(os.getpid())
+MEMORY: list[bytes] = []
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -26,6 +27,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await text(send, PID)
     elif scope["path"].startswith("/blocked/"):
         time.sleep(float(scope["path"].rpartition("/")[2]))
+        await text(send, PID)
+    elif scope["path"].startswith("/grow/"):
+        MEMORY.append(b"x" * (int(scope["path"].rpartition("/")[2]) << 20))
         await text(send, PID)
     elif scope["path"].startswith("/computing/"):
         await asyncio.sleep(0.6)
