@@ -31,6 +31,7 @@
 #include "server/base/line_writer.h"
 #include "server/metrics.h"
 #include "server/options.h"
+#include "server/process/last_words.h"
 #include "server/process/loop_guard.h"
 #include "server/process/stop_guard.h"
 
@@ -292,6 +293,8 @@ void define_process(py::module_& module) {
            py::arg("status"), py::arg("metrics_fd"), py::arg("metrics_slot"))
       .def("beat", &LoopGuard::beat)
       .def("stop", &LoopGuard::stop);
+  module.def("write_last_words_as_json", &cppasgi::write_last_words_as_json);
+  module.def("collect_stacks", &cppasgi::collect_stacks, py::arg("signum"));
   module.def("end_at_sigterm", &cppasgi::end_at_sigterm);
   module.def("stop_insisted", &cppasgi::stop_insisted);
   module.def("pass_over_repeats", &cppasgi::pass_over_repeats);

@@ -20,6 +20,13 @@ class ClientDisconnected(ConnectionError):
 def keep_freed_memory() -> None:
     """Has the heap of the process keep freed memory while it is busy (server/base/heap.h)."""
 
+def write_last_words_as_json() -> None:
+    """Has what is written natively to standard error be JSON, as in `cppasgi.json_log`."""
+
+def collect_stacks(signum: int) -> int:
+    """Has stacks that a handler of `signum` writes into the descriptor that this returns written
+    to standard error, whole and with the process id (server/process/last_words.h)."""
+
 def end_at_sigterm() -> None:
     """Has a SIGTERM end the process with status 0, until another handler is installed."""
 

@@ -32,7 +32,7 @@ from cppasgi.loader import (
     made_by_factory,
     single_callable,
 )
-from cppasgi.log_setup import LogConfigError, reopen_log_files, set_up_logging
+from cppasgi.log_setup import JSON_FORMAT, LogConfigError, reopen_log_files, set_up_logging
 from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
 from cppasgi.process_options import is_supervised
@@ -292,7 +292,7 @@ class CommandLineInterface:
 
             for name in layers_in_memory():
                 logger.warning('The channel layer "%s" is in memory: workers don\'t share it', name)
-        write_stacks_on_signal(self._report)
+        write_stacks_on_signal(self._report, as_json=options.log_fmt == JSON_FORMAT)
 
         def reopen() -> None:
             reopen_access_log(access_log)

@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 
 from cppasgi import _native
@@ -136,14 +137,22 @@ def pass_over_supervisors_signals() -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
-def write_stacks_on_signal(report: Callable[[], object]) -> None:
+def write_stacks_on_signal(report: Callable[[], object], *, as_json: bool) -> None:
     """Has SIGUSR2 write the stack of every thread to standard error, then call ``report``.
+
+    In one piece, so that those of several processes don't mix; as a JSON object if ``as_json``.
 
     The stacks come even while Python is stuck in C code, ``report`` once it runs again. The
     deadline of a stop uses it too, so this stays until the process ends. Main thread only.
     """
     signal.signal(STACKS_SIGNAL, lambda _signum, _frame: report())
-    faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True, chain=True)
+    if as_json:
+        _native.write_last_words_as_json()
+    stacks = _native.collect_stacks(STACKS_SIGNAL)
+    faulthandler.register(STACKS_SIGNAL, file=stacks, all_threads=True, chain=True)
+    # A forked child has no thread that would write them, and those are its parent's descriptors.
+    in_child = partial(faulthandler.register, STACKS_SIGNAL, file=2, all_threads=True, chain=False)
+    os.register_at_fork(after_in_child=in_child)
 
 
 def _put_back(signum: signal.Signals, previous: object) -> None:

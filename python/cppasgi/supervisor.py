@@ -186,7 +186,7 @@ class Supervisor:
         on(signal.SIGCHLD, self._on_ended_child)
         on(signal.SIGHUP, self.replace_workers)
         on(signal.SIGUSR1, self._reopen_logs)
-        on(signal.SIGUSR2, lambda: self._workers.pass_on(signal.SIGUSR2))
+        on(signal.SIGUSR2, lambda: self._jobs.begin(self._workers.write_stacks()))
         on(signal.SIGTTIN, lambda: self._jobs.begin(self._workers.add()))
         on(signal.SIGTTOU, self._workers.take_away)
 

@@ -30,6 +30,8 @@ _LONG_LIFE_SECONDS = 10.0
 _MOST_BACK_OFF_SECONDS = 30.0
 _PATIENCE_SECONDS = 2.0
 """For so long new connections may wait for the next worker when there is no other."""
+_STACKS_SECONDS = 0.2
+"""What a worker gets to write its stacks before the next one does."""
 ANSWER_SECONDS = 3.0
 """An event loop that gave no sign of life for so long is stuck; it is asked every second."""
 
@@ -108,6 +110,13 @@ class Workers:
         for worker in self.processes:
             if worker.state != "starting":
                 worker.signal(signum)
+
+    async def write_stacks(self) -> None:
+        """Has each write down what it is doing, one after another."""
+        for worker in sorted(self.processes, key=lambda each: each.number):
+            if worker.state != "starting":
+                worker.signal(signal.SIGUSR2)
+                await asyncio.sleep(_STACKS_SECONDS)
 
     def kill(self) -> None:
         """Ends all by force; for a signal handler."""

@@ -74,7 +74,7 @@ void LoopGuard::State::end_process(nanoseconds silence) const {
       std::to_string(std::chrono::round<std::chrono::seconds>(silence).count());
   end_with_stacks("cppasgi: process " + std::to_string(getpid()) +
                       " is stuck: its event loop has not run for " + seconds +
-                      " s, so it ends now. What it was doing:\n",
+                      " s, so it ends now. What it was doing:",
                   loop_thread, dump_signal, status);
 }
 

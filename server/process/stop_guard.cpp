@@ -65,7 +65,7 @@ void wake() {
 }
 
 [[noreturn]] void end_process() {
-  end_with_stacks("cppasgi: not stopped in time, so the process ends now. What it was doing:\n",
+  end_with_stacks("cppasgi: not stopped in time, so the process ends now. What it was doing:",
                   guarded_thread, dump_signal, 1);
 }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -234,6 +236,45 @@ def test_stacks_and_counts_of_all_workers_are_logged(two: ServerProcess) -> None
         assert re.search("1 connections, 1 application calls", two.log())
         assert two.log().count("most recent call first") >= 2
         assert wire.response().status == 200
+
+
+@pytest.mark.parametrize("path", ["/sleep/3", "/in-c"])
+def test_stacks_of_workers_do_not_mix(server: StartServer, path: str) -> None:
+    process = server(APP, "--workers", "3", "--graceful-timeout", "0")
+    with process.connect() as wire:
+        wire.request(path)
+        time.sleep(0.3)
+        begin = len(process.log())
+        process.send_signal(signal.SIGUSR2)
+        pids = workers_of(process)
+        wait_until(lambda: process.log()[begin:].count("the stacks of its threads") == len(pids))
+        time.sleep(0.5)
+        parts = re.split(r"Process (\d+), the stacks of its threads:\n", process.log()[begin:])
+        assert sorted(map(int, parts[1::2])) == sorted(pids)
+        for text in parts[2::2]:
+            assert len(re.findall("^Current thread .*most recent call first", text, re.M)) == 1
+        assert sum('apps/working.py", line' in text for text in parts[2::2]) == (path == "/in-c")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_stacks_are_json_where_logs_are(server: StartServer, workers: str) -> None:
+    flags = ("--log-fmt", "json", "--worker-timeout", "1", "--workers", workers, "-p", "0")
+    process = server(APP, *flags, listen=False)
+    found = process.wait_for_log(r"Listening on TCP address (\S+):(\d+)")
+    process.host, process.port = found[1], int(found[2])
+    process.send_signal(signal.SIGUSR2)
+    process.wait_for_log("(?s)" + "the stacks of its threads.*" * int(workers))
+    with process.connect() as wire:
+        wire.request("/in-c")
+        process.wait_for_log(r"is stuck.*\n.*the stacks of its threads", 20)
+    lines = [json.loads(line) for line in process.log().splitlines()]
+    stacks = [line for line in lines if "the stacks of its threads" in line["message"]]
+    assert len(stacks) == int(workers) + 1
+    for line in stacks:
+        assert line["message"].startswith(f"Process {line['process']}, the stacks")
+        assert set(line) == {"time", "level", "logger", "process", "message"}
+        assert abs(time.time() - datetime.fromisoformat(line["time"]).timestamp()) < 60
+    assert 'apps/working.py", line' in stacks[-1]["message"]
 
 
 def test_log_files_are_opened_again_in_all_workers(server: StartServer, tmp_path: Path) -> None:
