@@ -42,21 +42,28 @@ class Row(NamedTuple):
 
 
 LAYOUT = [Row(*row) for row in metrics_layout()]
-_REQUESTS = ("cppasgi_http_requests_total", "cppasgi_websocket_handshakes_total")
-_CONNECTIONS = next(row for row in LAYOUT if row.family == "cppasgi_connections")
-_IN_FLIGHT = next(row for row in LAYOUT if row.family == "cppasgi_http_requests_in_flight")
-_WEBSOCKETS = next(row for row in LAYOUT if row.family == "cppasgi_websocket_connections")
-_CUT = next(
-    row for row in LAYOUT if row.family == "cppasgi_http_requests_total" and row.value == "cut"
-)
-_ABNORMAL = next(
-    row
-    for row in LAYOUT
-    if row.family == "cppasgi_websocket_disconnects_total" and row.value == "1006"
-)
-_HEARTBEAT = next(row for row in LAYOUT if row.family == "cppasgi_worker_heartbeat_seconds")
-_SILENCE = next(row for row in LAYOUT if row.family == "cppasgi_worker_silence_seconds")
+NANOSECONDS = 1e9
+"""A board's times are in them."""
 
+
+def rows(family: str, value: str | None = None) -> list[Row]:
+    """The numbers of a family, or of one value of its label."""
+    return [row for row in LAYOUT if row.family == family and value in (None, row.value)]
+
+
+CONNECTIONS = rows("cppasgi_connections")[0]
+LOOP_LAG = rows("cppasgi_worker_loop_lag_seconds")[0]
+GIL_WAIT = rows("cppasgi_worker_gil_wait_seconds")[0]
+_HEARTBEAT = rows("cppasgi_worker_heartbeat_seconds")[0]
+_SILENCE = rows("cppasgi_worker_silence_seconds")[0]
+_REQUESTS = [
+    *rows("cppasgi_http_requests_total"),
+    *rows("cppasgi_websocket_handshakes_total"),
+]
+_IN_FLIGHT = rows("cppasgi_http_requests_in_flight")[0]
+_CUT = rows("cppasgi_http_requests_total", "cut")[0]
+_WEBSOCKETS = rows("cppasgi_websocket_connections")[0]
+_ABNORMAL = rows("cppasgi_websocket_disconnects_total", "1006")[0]
 
 LAYOUT_ID = zlib.crc32(repr((METRICS_BYTES, LAYOUT)).encode())
 """Tells layouts apart: after an upgrade in place a worker's may differ from its supervisor's."""
@@ -160,11 +167,11 @@ class MetricsBoard:
     def requests(self, slot: BoardSlot) -> int:
         """HTTP requests and opening handshakes that one worker has answered."""
         block = self._block(slot.place)
-        return sum(block[row.word] for row in LAYOUT if row.family in _REQUESTS)
+        return sum(block[row.word] for row in _REQUESTS)
 
     def connections(self) -> int:
         """Open connections of all workers."""
-        return sum(words[_CONNECTIONS.word] for words in self._lists())
+        return sum(words[CONNECTIONS.word] for words in self._lists())
 
     def heartbeat_age(self, slot: BoardSlot) -> float | None:
         """Seconds since the event loop of one worker last answered; None before the first time."""

@@ -9,27 +9,20 @@ the extra ``metrics``, PyPI prometheus-client.
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from cppasgi import __version__
-from cppasgi.board import LAYOUT, BoardSlot, MetricsBoard, Row
+from cppasgi.board import GIL_WAIT, LOOP_LAG, NANOSECONDS, BoardSlot, MetricsBoard, rows
 from cppasgi.lifespan import Application, Message
-
-if TYPE_CHECKING:
-    from prometheus_client.core import CollectorRegistry, Metric
+from cppasgi.process_usage import process_usage
 
 WorkerState = Literal["starting", "ready", "stuck", "draining"]
 STATES: tuple[WorkerState, ...] = ("starting", "ready", "stuck", "draining")
 
-_NANOSECONDS = 1e9
 _OPEN_METRICS = "application/openmetrics-text"
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass
@@ -87,10 +80,12 @@ def monitoring_application(
         raise ImportError(
             "metrics need the library prometheus-client: pip install 'cppasgi[metrics]'"
         ) from None
-    registry = prometheus_client.registry.CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(board, status))
+    from cppasgi.exposition import Collector, Scrapes
 
-    scrapes = _Scrapes(registry)
+    registry = prometheus_client.registry.CollectorRegistry(auto_describe=False)
+    registry.register(Collector(board, status))
+
+    scrapes = Scrapes(registry)
 
     def metrics(accept: str) -> _Answer:
         # Of what a client may ask for in between, the library keeps no bounds.
@@ -164,192 +159,36 @@ def describe(board: MetricsBoard, status: SupervisorStatus) -> dict[str, Any]:
 
 def _describe_worker(board: MetricsBoard, worker: WorkerStatus, now: float) -> dict[str, Any]:
     words = board.read(worker.slot)
-    process = _process(worker.pid)
+    process = process_usage(worker.pid)
     return {
         "number": worker.number,
         "pid": worker.pid,
         "state": worker.state,
         "uptime": now - worker.started,
         "heartbeat_age": board.heartbeat_age(worker.slot),
-        "loop_lag": words[_LOOP_LAG.word] / _NANOSECONDS,
-        "gil_wait": words[_GIL_WAIT.word] / _NANOSECONDS,
+        "loop_lag": words[LOOP_LAG.word] / NANOSECONDS,
+        "gil_wait": words[GIL_WAIT.word] / NANOSECONDS,
         "resident_bytes": process and process.resident_bytes,
         "cpu_seconds": process and process.cpu_seconds,
         **_summary(words),
     }
 
 
-def _rows(family: str) -> list[Row]:
-    return [row for row in LAYOUT if row.family == family]
-
-
-_LOOP_LAG = _rows("cppasgi_worker_loop_lag_seconds")[0]
-_GIL_WAIT = _rows("cppasgi_worker_gil_wait_seconds")[0]
-_CONNECTIONS = _rows("cppasgi_connections")[0]
 _SUMMARY = {
-    "connections": _rows("cppasgi_connections"),
-    "websockets": _rows("cppasgi_websocket_connections"),
-    "application_calls": _rows("cppasgi_application_calls"),
-    "queued_messages": _rows("cppasgi_websocket_queued_messages"),
-    "requests": _rows("cppasgi_http_requests_total"),
-    "messages": _rows("cppasgi_websocket_messages_total"),
-    "limits": _rows("cppasgi_limits_total"),
-    "received_bytes": _rows("cppasgi_received_bytes_total"),
-    "sent_bytes": _rows("cppasgi_sent_bytes_total"),
+    "connections": rows("cppasgi_connections"),
+    "websockets": rows("cppasgi_websocket_connections"),
+    "application_calls": rows("cppasgi_application_calls"),
+    "queued_messages": rows("cppasgi_websocket_queued_messages"),
+    "requests": rows("cppasgi_http_requests_total"),
+    "messages": rows("cppasgi_websocket_messages_total"),
+    "limits": rows("cppasgi_limits_total"),
+    "received_bytes": rows("cppasgi_received_bytes_total"),
+    "sent_bytes": rows("cppasgi_sent_bytes_total"),
 }
 
 
 def _summary(words: list[int]) -> dict[str, int]:
     return {name: sum(words[row.word] for row in rows) for name, rows in _SUMMARY.items()}
-
-
-@dataclass
-class _Process:
-    resident_bytes: int
-    cpu_seconds: float
-
-
-def _process(pid: int) -> _Process | None:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = stat.rsplit(")", 1)[1].split()  # from the third of proc(5) on
-    user, system, resident = int(fields[11]), int(fields[12]), int(fields[21])
-    return _Process(resident * _PAGE, (user + system) / _TICKS)
-
-
-class _Collector:
-    """Everything that ``/metrics`` has, for prometheus_client."""
-
-    def __init__(self, board: MetricsBoard, status: Callable[[], SupervisorStatus]) -> None:
-        self._board = board
-        self._status = status
-
-    def collect(self) -> Iterator[Metric]:
-        yield from _board_families(self._board.totals())
-        yield from self._supervisor_families(self._status())
-
-    def _supervisor_families(self, status: SupervisorStatus) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-        info = GaugeMetricFamily(
-            "cppasgi_info", "1, with the server's version.", labels=["version"]
-        )
-        info.add_metric([__version__], 1)
-        yield info
-        yield GaugeMetricFamily(
-            "cppasgi_ready", "Whether the service is ready, as /readyz says.", int(status.ready)
-        )
-        yield GaugeMetricFamily(
-            "cppasgi_uptime_seconds", "Age of the supervisor.", time.monotonic() - status.started
-        )
-        restarts = CounterMetricFamily(
-            "cppasgi_worker_restarts", "Workers started in another's place.", labels=["reason"]
-        )
-        for reason, count in status.restarts.items():
-            restarts.add_metric([reason], count)
-        yield restarts
-
-        labels = ["worker", "pid"]
-        gauge = GaugeMetricFamily
-        states = gauge(
-            "cppasgi_worker_state", "1 for the worker's state.", labels=[*labels, "state"]
-        )
-        beat = gauge(
-            "cppasgi_worker_heartbeat_age_seconds", "Since the loop last ran.", labels=labels
-        )
-        lag = gauge(_LOOP_LAG.family, _LOOP_LAG.help, labels=labels)
-        gil_wait = gauge(_GIL_WAIT.family, _GIL_WAIT.help, labels=labels)
-        connections = gauge("cppasgi_worker_connections", _CONNECTIONS.help, labels=labels)
-        memory = gauge(
-            "cppasgi_worker_resident_bytes", "Memory of the worker's process.", labels=labels
-        )
-        cpu = CounterMetricFamily(
-            "cppasgi_worker_cpu_seconds", "Processor time that it has used.", labels=labels
-        )
-        for worker in status.workers:
-            words = self._board.read(worker.slot)
-            names = [str(worker.number), str(worker.pid)]
-            for state in STATES:
-                states.add_metric([*names, state], int(worker.state == state))
-            age = self._board.heartbeat_age(worker.slot)
-            if age is not None:
-                beat.add_metric(names, age)
-            lag.add_metric(names, words[_LOOP_LAG.word] / _NANOSECONDS)
-            gil_wait.add_metric(names, words[_GIL_WAIT.word] / _NANOSECONDS)
-            connections.add_metric(names, words[_CONNECTIONS.word])
-            process = _process(worker.pid)
-            if process is not None:
-                memory.add_metric(names, process.resident_bytes)
-                cpu.add_metric(names, process.cpu_seconds)
-        yield from (states, beat, lag, gil_wait, connections, memory, cpu)
-
-
-class _Scrapes:
-    """What ``/metrics`` said last: writing it takes time, of which nobody may ask for all."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self._latest: dict[str, tuple[float, bytes]] = {}  # type to the end of its time, and text
-
-    def text(self, encode: Callable[[CollectorRegistry], bytes], content_type: str) -> bytes:
-        begun = time.monotonic()
-        end, text = self._latest.get(content_type, (0.0, b""))
-        if begun < end:
-            return text
-        text = encode(self._registry)
-        now = time.monotonic()
-        self._latest[content_type] = (now + _REST * (now - begun), text)
-        return text
-
-
-_REST = 4
-"""How many times as long as it took to write, an answer stays as it is."""
-
-
-def _board_families(words: list[int]) -> Iterator[Metric]:
-    families: dict[str, list[Row]] = {}
-    for row in LAYOUT:
-        if row.kind != "worker":
-            families.setdefault(row.family, []).append(row)
-    for rows in families.values():
-        yield _histogram(rows, words) if rows[0].kind == "histogram" else _numbers(rows, words)
-
-
-def _numbers(rows: Iterable[Row], words: list[int]) -> Metric:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    rows = list(rows)
-    first = rows[0]
-    family: CounterMetricFamily | GaugeMetricFamily
-    make = CounterMetricFamily if first.kind == "counter" else GaugeMetricFamily
-    family = make(first.family, first.help, labels=[first.label] if first.label else [])
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.value] = counts.get(row.value, 0) + words[row.word]
-    # Of the hundreds of statuses and close codes only those that were seen.
-    few = len(counts) <= _FEW
-    for value, count in counts.items():
-        if few or count:
-            family.add_metric([value] if first.label else [], count)
-    return family
-
-
-_FEW = 32
-
-
-def _histogram(rows: list[Row], words: list[int]) -> Metric:
-    from prometheus_client.core import HistogramMetricFamily
-
-    buckets: list[tuple[str, float]] = []
-    total = 0
-    for row in rows:
-        if row.label == "le":
-            total += words[row.word]
-            buckets.append((row.value, total))
-    seconds = sum(words[row.word] for row in rows if row.label == "sum") / _NANOSECONDS
-    return HistogramMetricFamily(rows[0].family, rows[0].help, buckets=buckets, sum_value=seconds)
 
 
 _Receive = Callable[[], Awaitable[Message]]
