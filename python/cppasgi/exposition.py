@@ -5,6 +5,7 @@ Only where the library prometheus-client is installed.
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -37,9 +38,9 @@ class Collector:
 
     def _supervisor_families(self, status: SupervisorStatus) -> Iterator[Metric]:
         info = GaugeMetricFamily(
-            "cppasgi_info", "1, with the server's version.", labels=["version"]
+            "cppasgi_build_info", "1, with the versions.", labels=["version", "python"]
         )
-        info.add_metric([__version__], 1)
+        info.add_metric([__version__, platform.python_version()], 1)
         yield info
         yield GaugeMetricFamily(
             "cppasgi_ready", "Whether the service is ready, as /readyz says.", int(status.ready)
@@ -53,6 +54,9 @@ class Collector:
         for reason, count in status.restarts.items():
             restarts.add_metric([reason], count)
         yield restarts
+        yield GaugeMetricFamily(
+            "cppasgi_workers_wanted", "How many workers there are to be.", status.wanted
+        )
 
         labels = ["worker", "pid"]
         gauge = GaugeMetricFamily
@@ -67,6 +71,10 @@ class Collector:
         connections = gauge("cppasgi_worker_connections", CONNECTIONS.help, labels=labels)
         memory = gauge(
             "cppasgi_worker_resident_bytes", "Memory of the worker's process.", labels=labels
+        )
+        files = gauge("cppasgi_worker_open_files", "Descriptors that are open.", labels=labels)
+        most_files = gauge(
+            "cppasgi_worker_max_open_files", "Descriptors that may be open.", labels=labels
         )
         cpu = CounterMetricFamily(
             "cppasgi_worker_cpu_seconds", "Processor time that it has used.", labels=labels
@@ -86,7 +94,9 @@ class Collector:
             if process is not None:
                 memory.add_metric(names, process.resident_bytes)
                 cpu.add_metric(names, process.cpu_seconds)
-        yield from (states, beat, lag, gil_wait, connections, memory, cpu)
+                files.add_metric(names, process.open_files)
+                most_files.add_metric(names, process.most_open_files)
+        yield from (states, beat, lag, gil_wait, connections, memory, cpu, files, most_files)
 
 
 class Scrapes:
@@ -129,15 +139,26 @@ def _numbers(rows: Iterable[Row], words: list[int]) -> Metric:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.value] = counts.get(row.value, 0) + words[row.word]
-    # Of the hundreds of statuses and close codes only those that were seen.
-    few = len(counts) <= _FEW
+    # Of the hundreds of statuses and close codes only the usual ones and those that were seen.
+    usual = _USUAL.get(first.label, counts)
     for value, count in counts.items():
-        if few or count:
+        if count or value in usual:
             family.add_metric([value] if first.label else [], count)
     return family
 
 
-_FEW = 32
+_STATUSES = [
+    *(200, 201, 204, 206, 301, 302, 304, 307, 308),
+    *(400, 401, 403, 404, 405, 408, 413, 414, 422, 429, 431, 499),
+    *(500, 501, 502, 503, 504),
+]
+_CODES = (1000, 1001, 1002, 1005, 1006, 1008, 1009, 1011, 1012, 1013)
+_USUAL = {
+    "status": frozenset([*map(str, _STATUSES), "cut"]),
+    "code": frozenset(map(str, _CODES)),
+}
+"""By label. They are there from the start: what begins with its first count is lost to
+``increase()``, which looks for the difference to something before."""
 
 
 def _histogram(rows: list[Row], words: list[int]) -> Metric:

@@ -52,13 +52,20 @@ class SupervisorStatus:
         workers: all that run.
         restarts: how many workers were started in another's place so far, by reason.
         started: when it was, on ``time.monotonic()``'s clock.
-        ready: whether clients are served well enough to send more of them.
+        unready: why clients should be sent elsewhere; empty when they are served.
+        wanted: how many workers there are to be.
     """
 
     workers: list[WorkerStatus]
     restarts: dict[str, int]
     started: float
-    ready: bool
+    unready: str
+    wanted: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients are served well enough to send more of them."""
+        return not self.unready
 
 
 def monitoring_application(
@@ -75,6 +82,7 @@ def monitoring_application(
     """
     try:
         import prometheus_client.exposition
+        import prometheus_client.process_collector
         import prometheus_client.registry
     except ImportError:
         raise ImportError(
@@ -84,6 +92,7 @@ def monitoring_application(
 
     registry = prometheus_client.registry.CollectorRegistry(auto_describe=False)
     registry.register(Collector(board, status))
+    prometheus_client.process_collector.ProcessCollector(registry=registry)
 
     scrapes = Scrapes(registry)
 
@@ -102,9 +111,7 @@ def monitoring_application(
         stuck = [f"worker {each.number} is stuck" for each in now.workers if each.state == "stuck"]
         if now.ready:
             return _text(200, ", but ".join(["ready", *stuck]))
-        ready = sum(worker.state == "ready" for worker in now.workers)
-        reasons = [f"{ready} of {len(now.workers)} workers are", *stuck]
-        return _text(503, f"not ready: {', '.join(reasons)}")
+        return _text(503, f"not ready: {', '.join([now.unready, *stuck])}")
 
     pages: dict[str, Callable[[str], _Answer]] = {
         "/metrics": metrics,
@@ -150,6 +157,7 @@ def describe(board: MetricsBoard, status: SupervisorStatus) -> dict[str, Any]:
     return {
         "version": __version__,
         "ready": status.ready,
+        "unready": status.unready,
         "uptime": now - status.started,
         "restarts": status.restarts,
         "totals": _summary(board.totals()),

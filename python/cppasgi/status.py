@@ -132,9 +132,16 @@ def _headline(status: Status) -> str:
         f"{count} {reason}" for reason, count in status["restarts"].items() if count
     )
     return (
-        f"cppasgi {status['version']}, {'ready' if status['ready'] else 'not ready'}, up "
+        f"cppasgi {status['version']}, {_readiness(status)}, up "
         f"{_age(status['uptime'])}; restarts: {restarts or 'none'}"
     )
+
+
+def _readiness(status: Status) -> str:
+    if status["ready"]:
+        return "ready"
+    # Another version's may say no reason.
+    return f"not ready ({reason})" if (reason := status.get("unready")) else "not ready"
 
 
 _HEAD = (

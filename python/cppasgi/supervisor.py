@@ -170,10 +170,20 @@ class Supervisor:
             workers=self._workers.describe(),
             restarts=self._workers.restarts,
             started=self._begun,
-            ready=self._workers.are_up
-            and not self._stopping.is_set()
-            and self._workers.some_answers(),
+            unready=self._why_unready(),
+            wanted=len(self._workers.slots) or self._wanted,
         )
+
+    def _why_unready(self) -> str:
+        if self._stopping.is_set():
+            return "stopping"
+        if not self._workers.are_up:
+            return f"starting, {self._workers.ready_count()} of {self._wanted} workers are ready"
+        if self._workers.some_answers():
+            return ""
+        if self._workers.ready_count():
+            return "no event loop answers"
+        return "no worker is ready"
 
     # --- signals ---
 

@@ -91,6 +91,10 @@ class Workers:
         """Whether anybody is served."""
         return any(worker.state == "ready" and self.answers(worker) for worker in self.processes)
 
+    def ready_count(self) -> int:
+        """How many have started and aren't draining."""
+        return sum(worker.state == "ready" for worker in self.processes)
+
     def describe(self) -> list[WorkerStatus]:
         """What is published of each process."""
         return [

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from wire import BINARY, CLOSE, TEXT, Wire, close_payload
+
+import cppasgi
 
 pytestmark = pytest.mark.python_side
 
@@ -126,6 +131,39 @@ def test_requests_are_counted_by_status_and_timed(start: Start) -> None:
     assert 0 < metrics["cppasgi_http_request_duration_seconds_sum"] < 4
     assert metrics["cppasgi_received_bytes_total"] > 100
     assert metrics["cppasgi_sent_bytes_total"] > 100
+
+
+def test_the_usual_series_are_there_from_the_start(start: Start) -> None:
+    """Else the first count of each would be lost to increase()."""
+    metrics = start().metrics()
+    for status in (200, 404, 499, 500, 503, "cut"):
+        assert metrics[f'cppasgi_http_requests_total{{status="{status}"}}'] == 0
+    for code in (1000, 1001, 1006, 1011, 1012, 1013):
+        assert metrics[f'cppasgi_websocket_disconnects_total{{code="{code}"}}'] == 0
+    assert metrics['cppasgi_worker_restarts_total{reason="exited"}'] == 2
+    assert not any("418" in name or "4002" in name for name in metrics)
+    assert len(metrics) < 400
+
+
+def test_the_process_has_its_open_files_and_its_start(start: Start) -> None:
+    monitored = start()
+    pid = monitored.process.pid
+    labels = f'{{pid="{pid}",worker="0"}}'
+    before = monitored.metrics()
+    assert before[f"cppasgi_worker_open_files{labels}"] > 5
+    soft, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    assert before[f"cppasgi_worker_max_open_files{labels}"] == soft
+    assert abs(time.time() - before["process_start_time_seconds"]) < 60
+    assert before["cppasgi_workers_wanted"] == 1
+    version = platform.python_version()
+    build = f'cppasgi_build_info{{python="{version}",version="{cppasgi.__version__}"}}'
+    assert before[build] == 1
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(monitored.connect())
+        monitored.metric("cppasgi_connections", 20)
+        name = f"cppasgi_worker_open_files{labels}"
+        monitored.metric(name, before[name] + 20, at_least=True)
 
 
 def test_a_websocket_is_counted_from_handshake_to_close(start: Start) -> None:
@@ -241,7 +279,7 @@ def test_status_is_json(monitored: Monitored) -> None:
         ("/healthz", False, "GET", 200, "alive\n"),
         ("/healthz", True, "GET", 200, "alive\n"),
         ("/readyz", False, "GET", 200, "ready\n"),
-        ("/readyz", True, "GET", 503, "not ready: 1 of 1 workers are\n"),
+        ("/readyz", True, "GET", 503, "not ready: out of luck\n"),
         ("/readyz", False, "HEAD", 200, ""),
         ("/readyz", False, "POST", 405, "GET or HEAD only\n"),
         ("/other", False, "GET", 404, "here are /metrics, /status, /healthz, /readyz\n"),
@@ -286,7 +324,7 @@ def test_status_as_json_at_an_address_from_the_environment(monitored: Monitored)
 def test_status_of_a_service_that_is_not_ready_fails(monitored: Monitored) -> None:
     result = run("status", "--metrics", f"{monitored.unready[0]}:{monitored.unready[1]}")
     assert result.returncode == 1
-    assert ", not ready, up " in result.stdout
+    assert ", not ready (out of luck), up " in result.stdout
 
 
 def test_top_draws_the_workers(monitored: Monitored) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -42,8 +43,8 @@ def scrape() -> str:
     slot: BoardSlot = board.allocate()
     for row in LAYOUT:
         board._block(slot.place)[row.word] = 1
-    worker = WorkerStatus(1, slot, 1, "ready", time.monotonic())
-    status = SupervisorStatus([worker], {"died": 1}, time.monotonic(), ready=True)
+    worker = WorkerStatus(1, slot, os.getpid(), "ready", time.monotonic())
+    status = SupervisorStatus([worker], {"died": 1}, time.monotonic(), unready="", wanted=1)
     application = monitoring_application(board, lambda: status)
     sent: list[dict[str, object]] = []
 
@@ -94,7 +95,7 @@ def test_the_dashboard_and_the_rules_name_metrics_that_exist(scrape: str) -> Non
 
 def test_the_documentation_has_every_metric_and_no_other(scrape: str) -> None:
     documented = set(NAME.findall((ROOT / "docs" / "observing.md").read_text()))
-    families = set(re.findall(r"^# TYPE (\w+) ", scrape, re.MULTILINE))
+    families = set(re.findall(r"^# TYPE (cppasgi_\w+) ", scrape, re.MULTILINE))
     families = {name for name in families if not name.endswith("_created")}
     assert {name.removesuffix("_bucket") for name in documented} == families
 

@@ -67,6 +67,7 @@ def test_ready_only_while_a_worker_answers(
     with process.connect() as wire:
         wire.request("/in-c")
         wait_until(lambda: monitor.get("/readyz").status_code == 503)
+        assert monitor.get("/readyz").text.startswith("not ready: no event loop answers")
         assert monitor.get("/healthz").status_code == 200
         begun = time.monotonic()
         process.send_signal()
@@ -83,6 +84,7 @@ def test_not_ready_while_the_stop_is_delayed(
     process = server(APP, *flags(tmp_path, "--drain-delay", "1"))
     process.send_signal()
     wait_until(lambda: monitor.get("/readyz").status_code == 503)
+    assert monitor.get("/readyz").text == "not ready: stopping\n"
     assert process.get("/").status_code == 200
     assert process.wait() == 0
 
@@ -93,7 +95,19 @@ def test_not_ready_before_the_application_has_started(
     process = server("apps.lifespans:hanging_startup", *flags(tmp_path), listen=False)
     process.wait_for_log("startup begun")
     assert monitor.get("/readyz").status_code == 503
+    assert monitor.get("/readyz").text == "not ready: starting, 0 of 1 workers are ready\n"
     assert monitor.get("/healthz").status_code == 200
+
+
+def test_not_ready_while_the_only_worker_is_being_replaced(
+    server: StartServer, tmp_path: Path, monitor: httpx.Client
+) -> None:
+    process = server(APP, *flags(tmp_path), env={"TEST_START_SECONDS": "1.5"})
+    (worker,) = workers_of(process)
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: monitor.get("/readyz").text == "not ready: no worker is ready\n")
+    assert json.loads(monitor.get("/status").text)["unready"] == "no worker is ready"
+    wait_until(lambda: monitor.get("/readyz").text == "ready\n", 20)
 
 
 def test_worker_is_replaced_after_its_requests(server: StartServer) -> None:

@@ -100,10 +100,8 @@ TEST_CASE("Session: every request has one line and one count, however it ends", 
       {"half-closed in its head", [](Client& c) { c.send("GET /a HT").half_close(); },
        "GET /a 499 -\n"},
       {"left in its method", [](Client& c) { c.send("GE").reset(); }, "GE - 499 -\n"},
-      {"its head took too long", [](Client& c) { c.send("GET /a HT").pass(8s); },
-       "GET /a 408 -\n"},
-      {"left in its content", [](Client& c) { c.send(kUpload + "ab").reset(); },
-       "POST /a 499 -\n"},
+      {"its head took too long", [](Client& c) { c.send("GET /a HT").pass(8s); }, "GET /a 408 -\n"},
+      {"left in its content", [](Client& c) { c.send(kUpload + "ab").reset(); }, "POST /a 499 -\n"},
       {"half-closed in its content", [](Client& c) { c.send(kUpload + "ab").half_close(); },
        "POST /a 499 -\n"},
       {"its content took too long", [](Client& c) { c.send(kUpload + "ab").pass(8s); },
@@ -176,8 +174,7 @@ TEST_CASE("Session: every request has one line and one count, however it ends", 
        "GET /a 200 X\n"},
       {"no response in time", [](Client& c) { c.send(kGet).pass(21s); }, "GET /a 503 -\n"},
       {"a stop before the response", [](Client& c) { c.send(kGet).stop(); }, "GET /a 503 -\n"},
-      {"a stop in the response", [](Client& c) { c.send(kGet).begin().stop(); },
-       "GET /a 200 X\n"},
+      {"a stop in the response", [](Client& c) { c.send(kGet).begin().stop(); }, "GET /a 200 X\n"},
       {"a stop in the head", [](Client& c) { c.send("GET /a HT").stop(); }, "GET /a 503 X\n"},
       {"the server ends at once",
        [](Client& c) { c.send(kGet).host.session().cut(session::Blame::Server); },
@@ -274,8 +271,7 @@ TEST_CASE("Session: what a proxy said of one request isn't logged for the next",
   application.http.back()->answer("ok");
   wire->send("BREW /a HTTP/1.1\r\n\r\n");
   host.finish_batch();
-  CHECK(host.access() ==
-        "203.0.113.9:0 \"GET /a\" 200 2\n192.0.2.7:40000 \"BREW -\" 501 22\n");
+  CHECK(host.access() == "203.0.113.9:0 \"GET /a\" 200 2\n192.0.2.7:40000 \"BREW -\" 501 22\n");
 }
 
 TEST_CASE("WebSocketSession: an opening handshake has one line that ends it", "[session][log]") {
