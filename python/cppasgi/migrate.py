@@ -1,9 +1,10 @@
 """``cppasgi migrate FILE...``: turns what starts Daphne into what starts cppasgi.
 
-For start scripts, systemd units, Procfiles, Dockerfiles, Compose and supervisor files, and for
-INSTALLED_APPS in Django's settings. Only the word ``daphne`` changes, and only where it is a
-command or all of a quoted string; users, units and files keep their names. What is left is shown,
-and what Daphne does there and cppasgi doesn't.
+For Dockerfiles, Compose and Kubernetes files, systemd units, Procfiles, supervisor and circus,
+npm, Makefiles, shell scripts, CI, templates of all of them, and for INSTALLED_APPS in Django's
+settings. Only the word ``daphne`` changes, and only where it is a command or an application:
+users, units, labels, requirements and files keep their names. What is left is shown with the
+reason, and what Daphne does there and cppasgi doesn't.
 
 Exit statuses: 0 done, 1 a file can't be read or written, 2 wrong command line.
 """
@@ -13,23 +14,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_BEFORE_A_COMMAND = r"""
-    ^\s* (?:-\s+)?                             # the line, or the item of a list
-    (?: [\w-]+ : \s* | (?:Exec\w+ | command) \s* = \s* [-@+!]* )?    # "web:", "ExecStart=-"
-    (?: (?:RUN|CMD|ENTRYPOINT) \s+ )?
-    (?: [^#]* (?: && | \|\| | [;|(] | \b(?:then|do|else)\s ) \s* )?
-    (?: (?: (?:\S*/)? (?:exec|sudo|nohup|env|time|nice|python[\d.]*)
-         | -m | \w+=\S* | (?:poetry|pipenv|uv|pdm)\s+run ) \s+ )*
-    (?: [^\s'"=:]*/ )?                         # its folder
-"""
-_COMMAND = re.compile(rf"({_BEFORE_A_COMMAND}) daphne (?= \s+\S | \s*\\$ )", re.VERBOSE)
-_QUOTED = re.compile(r"""((["'])(?:[^"'\s]*/)?)daphne(?=\2)""")
-_WORD = re.compile(r"(?<![\w.-])daphne(?![\w-])", re.IGNORECASE)
+from cppasgi.migrating import files, kinds
+from cppasgi.migrating.marks import Marks
 
 _NOT_CARRIED_OVER = (
     (
@@ -45,30 +35,28 @@ _NOT_CARRIED_OVER = (
 """What means something else, or nothing, to cppasgi: how it is found in a line, and what to say."""
 
 
-def migrate(text: str) -> str:
-    """Replaces ``daphne`` by ``cppasgi`` in the text of a file, where it is what starts the server.
+def migrate(name: str, text: str) -> tuple[str, list[tuple[int, str, str]]]:
+    """Changes what starts Daphne in the text of a file of that name.
 
-    Comments stay. Line ends and everything else are kept as they are.
+    Returns:
+        The new text, and of what is left of Daphne in it the line's number, why, and the line.
+
+    Raises:
+        ValueError: the text isn't what the name says.
     """
-    return "".join(_migrate_line(line) for line in text.splitlines(keepends=True))
-
-
-def _migrate_line(line: str) -> str:
-    if line.lstrip().startswith("#"):
-        return line
-    while (changed := _COMMAND.sub(r"\1cppasgi", line)) != line:
-        line = changed
-    return _QUOTED.sub(r"\1cppasgi", line)
-
-
-def _mentions(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if _WORD.search(line) and not line.lstrip().startswith("#"):
-            yield number, line.strip()
+    marks = Marks(text)
+    known = True
+    if marks:
+        try:
+            known = kinds.read(marks, name, marks.marked)
+        except (MemoryError, RecursionError):
+            raise ValueError("is nested too deeply") from None
+    reason = "a text, or a name" if known else "not a kind of file that starts a server"
+    return marks.changed, list(marks.left(reason))
 
 
 def _losses(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.lstrip().startswith("#"):
             continue
         for pattern, note in _NOT_CARRIED_OVER:
@@ -87,15 +75,22 @@ def main(args: Sequence[str]) -> None:
         description="Shows as a diff how files that start Daphne would start cppasgi instead.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", type=Path)
-    parser.add_argument(
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
         "--write", action="store_true", help="change the files; each is kept as FILE.daphne"
+    )
+    group.add_argument(
+        "--undo", action="store_true", help="bring what --write kept back into the files"
     )
     options = parser.parse_args(args)
     failed = False
     for path in options.files:
         try:
-            _migrate_file(path, options.write)
-        except (OSError, UnicodeDecodeError) as error:
+            if options.undo:
+                print(f"{path}: as it was, from {files.undo(path)}", file=sys.stderr)
+            else:
+                _migrate_file(path, options.write)
+        except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             print(f"cppasgi migrate: {path}: {reason}", file=sys.stderr)
             failed = True
@@ -104,28 +99,33 @@ def main(args: Sequence[str]) -> None:
 
 
 def _migrate_file(path: Path, write: bool) -> None:
-    with path.open(encoding="utf-8", newline="") as file:
-        old = file.read()
-    new = migrate(old)
+    file = files.read(path)
+    old = file.text
+    new, left = migrate(path.name, old)
     if new == old:
         print(f"{path}: nothing starts Daphne here", file=sys.stderr)
     elif write:
-        backup = path.with_name(f"{path.name}.daphne")
-        if backup.exists():
-            raise FileExistsError(None, f"the backup {backup} exists already")
-        shutil.copy2(path, backup)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            file.write(new)
-        print(f"{path}: changed; the old file is {backup}", file=sys.stderr)
-    sys.stdout.writelines(_diff(path, old, new))
+        backup = files.write(file, new)
+        changed = path if not path.is_symlink() else f"{file.path}, to which {path} leads"
+        print(f"{changed}: changed; the old file is {backup}", file=sys.stderr)
+    for line in _diff(path, old, new):
+        sys.stdout.write(_printable(line))
     for number, note in _losses(new) if new != old else ():
         print(f"{path}:{number}: not carried over: {note}", file=sys.stderr)
-    for number, line in _mentions(new):
-        print(f"{path}:{number}: left as it is: {line}", file=sys.stderr)
+    for number, reason, line in left:
+        print(_printable(f"{path}:{number}: left as it is ({reason}): {line}"), file=sys.stderr)
+
+
+def _printable(line: str) -> str:
+    """A line without the bytes that weren't UTF-8."""
+    return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _diff(path: Path, old: str, new: str) -> Iterator[str]:
-    for line in difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), str(path), str(path)
-    ):
+    for line in difflib.unified_diff(_lines(old), _lines(new), str(path), str(path)):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as diff and other tools count them, each with its end."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)

@@ -1,5 +1,6 @@
 """`cppasgi migrate`: what it changes in files that start Daphne, and what it leaves alone."""
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -8,36 +9,31 @@ import pytest
 
 VERIHOME = Path(__file__).resolve().parents[2] / "examples" / "verihome"
 
-CHANGED = [
-    'exec daphne -b 0.0.0.0 -p "${PORT:-8000}" --proxy-headers site.asgi:application',
-    "ExecStart=/srv/venv/bin/daphne -u /run/site.sock site.asgi:application",
-    "ExecStart=-/srv/venv/bin/daphne \\",
-    "command = daphne --fd 0 -e unix:/run/site.sock site.asgi:application",
-    "web: daphne -p $PORT site.asgi:application",
-    "    command: python -m daphne -b 0.0.0.0 site.asgi:application",
-    'CMD ["daphne", "-b", "0.0.0.0", "site.asgi:application"]',
-    "CMD daphne -b 0.0.0.0 site.asgi:application",
-    "CMD python manage.py migrate && daphne site.asgi:application",
-    "DJANGO_SETTINGS_MODULE=site.settings daphne site.asgi:application",
-    "if [ -z $DEBUG ]; then daphne site.asgi:application; fi",
-    "cd /srv/site && exec nohup daphne site.asgi:application &",
-    "poetry run daphne site.asgi:application",
-    'INSTALLED_APPS = ["daphne", "django.contrib.admin"]',
-    "    'daphne',",
-]
-LEFT = [
-    "# daphne -p 8000 site.asgi:application",
-    "Description=daphne for the site",
-    "User=daphne",
-    "After=daphne.service redis.service",
-    "WorkingDirectory=/srv/daphne",
-    "stdout_logfile=/var/log/daphne.log",
-    "[program:daphne]",
-    "RUN pip install daphne channels",
-    "systemctl restart daphne",
-    'echo "daphne is up"',
-    "exec uvicorn site.asgi:application",
-    'import "daphne-ui"',
+BROKEN = {
+    "yaml": "command: 'daphne -b :: a:b",
+    "json": '{"start": "daphne -b :: a:b",',
+    "toml": 'start = "daphne -b :: a:b',
+    "ini": "command=daphne a:b\n[program:x]",
+    "py": "INSTALLED_APPS = ['daphne'",
+}
+REASONS = [
+    ("compose.yaml", "services: {web: {hostname: daphne}}", "services.web.hostname, not a command"),
+    ("compose.yaml", "services: {daphne: {image: x}}", "the key services.daphne, not a command"),
+    ("compose.yaml", "command: daphne", "alone, without an application"),
+    ("playbook.yml", "- service: {name: daphne}", "the value of [].service.name, not a command"),
+    ("Dockerfile", "USER daphne", "an argument of USER, not a command"),
+    ("Dockerfile", "RUN pip install daphne", "an argument of pip, not a command"),
+    ("site.service", "[Service]\nUser=daphne", "the value of User, not a command"),
+    ("site.conf", "[program:daphne]", "the name of a section"),
+    ("requirements.txt", "daphne>=4", "a requirement"),
+    ("start.sh", "# daphne -b :: a:b", "a comment"),
+    ("start.sh", "echo daphne -b :: a:b", "an argument of echo, not a command"),
+    ("start.sh", "daphne is a:nymph; daphne is one", "without an option or an application"),
+    ("start.sh", "case $1 in daphne) ;; esac", "a pattern of a case"),
+    ("start.sh", "SERVER=daphne", "the value of SERVER, which no command here runs"),
+    ("settings.py", "import daphne", "an import"),
+    ("settings.py", "DATABASE = {'USER': 'daphne'}", "a string that isn't in INSTALLED_APPS"),
+    ("README.md", "daphne -b :: a:b", "not a kind of file that starts a server"),
 ]
 
 
@@ -46,28 +42,17 @@ def run(server_command: list[str], *args: object) -> "subprocess.CompletedProces
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_changes_the_word_where_it_is_a_command_and_nowhere_else(
-    server_command: list[str], tmp_path: Path
+@pytest.mark.parametrize(("name", "text", "reason"), REASONS)
+def test_what_is_left_is_listed_with_its_reason(
+    server_command: list[str], tmp_path: Path, name: str, text: str, reason: str
 ) -> None:
-    file = tmp_path / "start"
-    mode = 0o750
-    for newline in ("\n", "\r\n"):
-        text = newline.join([*CHANGED, *LEFT]) + newline
-        file.write_text(text, newline="")
-        file.chmod(mode)
-        result = run(server_command, "--write", file)
-        assert result.returncode == 0, result.stderr
-        changed = [line.replace("daphne", "cppasgi") for line in CHANGED]
-        assert file.read_bytes().decode() == newline.join([*changed, *LEFT]) + newline
-        assert stat.S_IMODE(file.stat().st_mode) == mode
-        backup = file.with_name("start.daphne")
-        assert backup.read_bytes().decode() == text
-        assert stat.S_IMODE(backup.stat().st_mode) == mode
-        backup.unlink()
-        # What is left is shown, but for comments.
-        shown = [line for line in LEFT if "daphne" in line and not line.startswith("#")]
-        for line in shown[:-1]:  # "daphne-ui" is another word
-            assert f": left as it is: {line}\n" in result.stderr
+    file = tmp_path / name
+    file.write_text(text)
+    result = run(server_command, file)
+    assert result.returncode == 0
+    line = text.count("\n") + 1
+    assert f"{file}:{line}: left as it is (" in result.stderr
+    assert reason in result.stderr
 
 
 def test_the_start_script_of_the_example_differs_in_one_word(
@@ -102,7 +87,7 @@ def test_a_backup_is_never_overwritten(server_command: list[str], tmp_path: Path
     [
         ("daphne -e ssl:443:privateKey=key.pem a:b", "ssl endpoints are not supported yet"),
         ("daphne --endpoint='tls:443' a:b", "tls endpoints are not supported yet"),
-        ('["daphne", "-e", "haproxy:tcp\\:80", "a:b"]', "haproxy endpoints are not supported yet"),
+        ('daphne "-e" "haproxy:tcp\\:80" "a:b"', "haproxy endpoints are not supported yet"),
         ("daphne --proxy-headers a:b", "proxies on other machines are believed only if"),
         ("daphne --proxy-headers-host X --forwarded-allow-ips '*' --proxy-headers a:b", None),
         ("daphne -e tcp:80 a:b  # not tls: yet", None),
@@ -122,6 +107,72 @@ def test_what_is_not_carried_over_is_named(
         assert f"start.sh:2: not carried over: {note}" in result.stderr
 
 
+def test_owner_mode_and_links_stay_and_undo_brings_the_file_back(
+    server_command: list[str], tmp_path: Path
+) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    file = real / "site.service"
+    text = b"[Service]\r\nExecStart=/v/bin/daphne a:b\r\nUser=daphne"
+    file.write_bytes(text)
+    file.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(file, 12, 34)
+    os.utime(file, (1000, 2000))
+    other_name = tmp_path / "hard"
+    other_name.hardlink_to(file)
+    link = tmp_path / "link.service"
+    link.symlink_to("real/site.service")
+    before = file.stat()
+
+    result = run(server_command, "--write", link)
+    assert result.returncode == 0, result.stderr
+    backup = real / "site.service.daphne"
+    assert f"{link} leads: changed; the old file is {backup}\n" in result.stderr
+    assert link.is_symlink()
+    assert other_name.read_bytes() == text.replace(b"bin/daphne", b"bin/cppasgi")
+    for path in (file, backup):
+        assert path.stat()[:6:5] == before[:6:5]  # mode, group
+        assert path.stat().st_uid == before.st_uid
+    assert file.stat().st_ino == before.st_ino
+    assert backup.read_bytes() == text
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o640
+
+    assert run(server_command, "--undo", link).returncode == 0
+    assert link.is_symlink()
+    assert other_name.read_bytes() == text
+    after = file.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid, after.st_ino, after.st_mtime) == (
+        (before.st_mode, before.st_uid, before.st_gid, before.st_ino, 2000)
+    )
+    assert not backup.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_file_keeps_its_encoding(
+    server_command: list[str], tmp_path: Path, encoding: str
+) -> None:
+    file = tmp_path / "Procfile"
+    file.write_bytes("web: daphne a:b\r\n# é".encode(encoding))
+    assert run(server_command, "--write", file).returncode == 0
+    assert file.read_bytes() == "web: cppasgi a:b\r\n# é".encode(encoding)
+
+
+def test_yaml_without_a_parser_is_named(server_command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text("command: daphne -p 80 a:b")
+    for name in ("yaml", "ruamel"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [*server_command, "migrate", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 1
+    assert "compose.yaml: is YAML; to read it, pip install pyyaml\n" in result.stderr
+    (tmp_path / "ruamel.py").unlink()
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.stdout.endswith("+command: cppasgi -p 80 a:b\n\\ No newline at end of file\n")
+
+
 def test_a_second_run_finds_nothing(server_command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "Procfile"
     file.write_text("web: daphne a:b")
@@ -138,7 +189,20 @@ def test_a_second_run_finds_nothing(server_command: list[str], tmp_path: Path) -
         ([], 2, "the following arguments are required: FILE"),
         (["--wrong", "x"], 2, "unrecognized arguments: --wrong"),
         (["absent"], 1, "cppasgi migrate: absent: No such file or directory\n"),
-        (["binary"], 1, "cppasgi migrate: binary: 'utf-8' codec can't decode"),
+        (["."], 1, "cppasgi migrate: .: is no regular file\n"),
+        (["binary"], 1, "cppasgi migrate: binary: is a binary file\n"),
+        (["huge"], 1, "cppasgi migrate: huge: is larger than 1 MiB\n"),
+        (["fifo"], 1, "cppasgi migrate: fifo: is no regular file\n"),
+        (["loop"], 1, "cppasgi migrate: loop: "),
+        (["deep.json"], 1, "cppasgi migrate: deep.json: is nested too deeply\n"),
+        (["deep.yaml"], 1, "cppasgi migrate: deep.yaml: is nested too deeply\n"),
+        (["broken.yaml"], 1, "cppasgi migrate: broken.yaml: is no YAML: "),
+        (["broken.json"], 1, "cppasgi migrate: broken.json: is no JSON: "),
+        (["broken.toml"], 1, "cppasgi migrate: broken.toml: is no TOML: "),
+        (["broken.ini"], 1, "cppasgi migrate: broken.ini: is no INI file: "),
+        (["broken.py"], 1, "cppasgi migrate: broken.py: is no Python: "),
+        (["--undo", "broken.py"], 1, "cppasgi migrate: broken.py: No such file or directory\n"),
+        (["--undo", "--write", "x"], 2, "not allowed with argument"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -150,8 +214,29 @@ def test_what_is_wrong_is_said_in_one_line(
     text: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("binary").write_bytes(b"\xff daphne")
+    Path("binary").write_bytes(b"\x7fELF\0 daphne")
+    Path("huge").write_text("daphne -b :: a:b\n" * 70_000)
+    os.mkfifo("fifo")
+    Path("loop").symlink_to("loop")
+    Path("deep.json").write_text("[" * 200_000 + '"daphne"')
+    Path("deep.yaml").write_text("[" * 20_000 + "daphne")
+    for suffix, broken in BROKEN.items():
+        Path(f"broken.{suffix}").write_text(broken)
     result = run(server_command, *args)
     assert result.returncode == status
     assert text in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_broken_file_keeps_none_from_its_change(
+    server_command: list[str], tmp_path: Path
+) -> None:
+    broken = tmp_path / "compose.yaml"
+    broken.write_text(BROKEN["yaml"])
+    file = tmp_path / "Procfile"
+    file.write_text("web: daphne a:b")
+    result = run(server_command, "--write", broken, file)
+    assert result.returncode == 1
+    assert f"{broken}: is no YAML: " in result.stderr
+    assert broken.read_text() == BROKEN["yaml"]
+    assert file.read_text() == "web: cppasgi a:b"

@@ -1,0 +1,12 @@
+import os
+import subprocess
+import sys
+
+name = "daphne"
+if name == "daphne":
+    subprocess.run(["cppasgi", "-b", "0.0.0.0", "site.asgi:application"], check=True)
+subprocess.Popen([sys.executable, "-m", "cppasgi", "-p", "8001", "site.asgi:application"])
+os.execvp("cppasgi", ["cppasgi", "-p", "8002", "site.asgi:application"])
+os.system("sudo -u daphne cppasgi -p 8003 site.asgi:application")
+subprocess.run(["pkill", "daphne"])
+print("daphne", "-p")

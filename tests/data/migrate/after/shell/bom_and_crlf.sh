@@ -1,0 +1,4 @@
+﻿#!/bin/sh
+cppasgi \
+  -p 8000 site.asgi:application
+echo daphne

@@ -1,0 +1,4 @@
+#!/bin/sh
+# Démarre daphne
+echo "Démarrage"
+exec cppasgi -p 8000 site.asgi:application

@@ -1,0 +1,4 @@
+﻿#!/bin/sh
+daphne \
+  -p 8000 site.asgi:application
+echo daphne

@@ -1,0 +1,73 @@
+"""`cppasgi migrate` over tests/data/migrate: files as projects have them, in many shapes.
+
+`before` holds the files, `after` what is to become of them; one that isn't in `after` is to stay.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+CORPUS = Path(__file__).resolve().parents[1] / "data" / "migrate"
+NAMES = sorted(
+    str(path.relative_to(CORPUS / "before"))
+    for path in (CORPUS / "before").rglob("*")
+    if path.is_file()
+)
+
+
+class Runs(NamedTuple):
+    """A copy of the corpus after two runs, and what they said."""
+
+    folder: Path
+    first: "subprocess.CompletedProcess[str]"
+    second: "subprocess.CompletedProcess[str]"
+
+
+@pytest.fixture(scope="module")
+def runs(server_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("corpus") / "files"
+    shutil.copytree(CORPUS / "before", folder)
+    command = [*server_command, "migrate", "--write", *NAMES]
+    first, second = (
+        subprocess.run(command, capture_output=True, text=True, cwd=folder) for _ in range(2)
+    )
+    return Runs(folder, first, second)
+
+
+def test_the_corpus_is_large_and_each_expected_file_has_one_that_it_is_made_of() -> None:
+    assert len(NAMES) >= 60
+    after = [path for path in (CORPUS / "after").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(CORPUS / "after")) for path in after} < set(NAMES)
+
+
+def test_every_file_of_the_corpus_is_read(runs: Runs) -> None:
+    assert runs.first.returncode == 0, runs.first.stderr
+    assert "cppasgi migrate:" not in runs.first.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_expected_changes_and_nothing_else(runs: Runs, name: str) -> None:
+    before = (CORPUS / "before" / name).read_bytes()
+    after = CORPUS / "after" / name
+    expected = after.read_bytes() if after.exists() else before
+    assert (runs.folder / name).read_bytes() == expected
+    backup = runs.folder / f"{name}.daphne"
+    assert (backup.read_bytes() if backup.exists() else expected) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_line_that_still_names_daphne_is_listed_with_a_reason(runs: Runs, name: str) -> None:
+    lines = (runs.folder / name).read_bytes().split(b"\n")
+    naming = [number for number, line in enumerate(lines, 1) if b"daphne" in line.lower()]
+    for result in (runs.first, runs.second):
+        said = [line for line in result.stderr.split("\n") if line.startswith(f"{name}:")]
+        left = [line for line in said if ": left as it is (" in line]
+        assert [int(line.split(":")[1]) for line in left] == naming
+
+
+def test_a_second_run_changes_nothing(runs: Runs) -> None:
+    assert (runs.second.returncode, runs.second.stdout) == (0, "")
+    assert "changed" not in runs.second.stderr.replace("which changed", "")
