@@ -8,8 +8,9 @@ type       parameters                              notes
 =========  ======================================  ===========================================
 tcp        port, interface, backlog                IPv4, or IPv6 for an IPv6 address
 tcp6       port, backlog, interface (``::``)       IPv6, and IPv4 too if interface is ``::``
-unix       address, mode (666), backlog, lockfile  a lock file is never made: `cppasgi.listeners`
-systemd    domain, index or name                   socket activation; any address family
+unix       address, mode, backlog, lockfile        a lock file is never made; for the mode where
+                                                   none is given see `cppasgi.unix_sockets`
+systemd    index or name, domain                   socket activation; any address family
 fd         fileno, domain                          any address family, whatever domain says
 =========  ======================================  ===========================================
 """
@@ -48,10 +49,10 @@ class TcpEndpoint(NamedTuple):
 
 
 class UnixEndpoint(NamedTuple):
-    """A Unix socket at ``address``, with the permissions ``mode``."""
+    """A Unix socket at ``address``, with the permissions ``mode``, which needn't be given."""
 
     address: str
-    mode: int = 0o666
+    mode: int | None = None
     backlog: int = 0
 
 
@@ -85,12 +86,18 @@ def endpoint_descriptions(
     takes 127.0.0.1, and with only others no TCP port is opened.
 
     Raises:
-        EndpointError: there are permissions for a Unix socket, but no such socket.
+        EndpointError: there are permissions for Unix sockets, but no such socket.
     """
-    if unix_socket_mode is not None and not unix_socket:
-        raise EndpointError(
-            "--unix-socket-mode is for --unix-socket; endpoints have their own mode="
-        )
+    if unix_socket_mode is not None:
+        parsed = [parse_endpoint(text) for text in endpoints]
+        if not (unix_socket or any(isinstance(each, UnixEndpoint) for each in parsed)):
+            raise EndpointError("--unix-socket-mode is for Unix sockets, and there is none")
+        endpoints = [
+            f"{text}:mode={unix_socket_mode:o}"
+            if isinstance(each, UnixEndpoint) and each.mode is None
+            else text
+            for text, each in zip(endpoints, parsed, strict=True)
+        ]
     if not (host or port is not None or unix_socket or file_descriptor is not None or endpoints):
         host, port = DEFAULT_HOST, DEFAULT_PORT
     elif host and port is None:
@@ -231,14 +238,17 @@ def _tcp6(port: str, backlog: str = "0", interface: str = "::") -> Endpoint:
     return TcpEndpoint(_port(port), interface, _backlog(backlog))
 
 
-def _unix(address: str, mode: str = "666", backlog: str = "0", lockfile: str = "1") -> Endpoint:
+def _unix(
+    address: str, mode: str | None = None, backlog: str = "0", lockfile: str = "1"
+) -> Endpoint:
     if not address:
         raise EndpointError("unix endpoint without an address")
     _number("lockfile", lockfile)
-    return UnixEndpoint(address, _number("mode", mode, most=0o777, base=8), _backlog(backlog))
+    permissions = None if mode is None else _number("mode", mode, most=0o777, base=8)
+    return UnixEndpoint(address, permissions, _backlog(backlog))
 
 
-def _systemd(domain: str, index: str | None = None, name: str | None = None) -> Endpoint:
+def _systemd(domain: str = "INET", index: str | None = None, name: str | None = None) -> Endpoint:
     _check_domain(domain)
     if (index is None) == (name is None):
         raise EndpointError("Specify exactly one of descriptor index or name")

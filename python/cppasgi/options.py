@@ -132,7 +132,8 @@ class OptionParser(argparse.ArgumentParser):
             "--unix-socket-mode",
             type=mode,
             metavar="MODE",
-            help="permissions of that socket, in octal digits (default: 666)",
+            help="permissions of Unix sockets, in octal digits (default: 666, but nothing for whom "
+            "the umask lets not even read)",
         )
         add(
             "--fd",

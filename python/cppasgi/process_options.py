@@ -118,7 +118,8 @@ def add_process_options(parser: ArgumentParser, serve: Serve) -> None:
         "--metrics",
         type=address,
         metavar="ADDRESS",
-        help="serve /metrics, /status, /healthz and /readyz at HOST:PORT or unix:PATH",
+        help="serve /metrics, /status, /healthz and /readyz at HOST:PORT or unix:PATH, which is a "
+        "socket for this user only unless :mode=660 or the like follows",
     )
     serve(
         group,

@@ -32,7 +32,8 @@ class ServerSettings:
         host: address or name for TCP; default 127.0.0.1 unless only others are given.
         port: TCP port, default 8000; 0 takes a free one.
         unix_socket: path of a Unix socket.
-        unix_socket_mode: permissions of that socket, such as 0o660; default 0o666.
+        unix_socket_mode: permissions, such as 0o660, of that socket and of endpoints that are Unix
+            sockets and have none; see `cppasgi.unix_sockets.default_mode`.
         fd: descriptor of a bound stream socket.
         root_path: ``root_path`` of every scope.
         server_name: value of the ``Server`` header; empty sends none.

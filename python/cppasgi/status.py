@@ -43,7 +43,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def _connection(address: str) -> http.client.HTTPConnection:
     if address.startswith("unix:"):
-        return _UnixConnection(address.removeprefix("unix:"))
+        return _UnixConnection(address.removeprefix("unix:").partition(":mode=")[0])
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit():
         raise StatusError(f"{address!r} is neither HOST:PORT nor unix:PATH")

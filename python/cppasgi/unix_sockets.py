@@ -10,8 +10,18 @@ import stat
 from cppasgi.endpoints import UnixEndpoint
 
 
+def default_mode(umask: int) -> int:
+    """The permissions of a socket where nobody says any.
+
+    They are Daphne's, 666, so that a proxy that runs as another user may connect. But those whom
+    the umask doesn't let read files may do nothing: 660 with a umask of 007 or 027, 600 with 077.
+    """
+    hidden = umask & 0o044
+    return 0o666 & ~(hidden | hidden >> 1)
+
+
 def bind_unix(endpoint: UnixEndpoint) -> tuple[socket.socket, UnixSocketFile]:
-    """Makes a socket and its file.
+    """Makes a socket and its file, which has its permissions from its first moment on.
 
     Raises:
         OSError: it can't be had; see also `UnixSocketFile.remove_stale`.
@@ -19,10 +29,10 @@ def bind_unix(endpoint: UnixEndpoint) -> tuple[socket.socket, UnixSocketFile]:
     file = UnixSocketFile(endpoint.address)
     file.remove_stale()
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Whoever may not connect must not have a chance to before a chmod: the mode is there from
-    # the start.
-    umask = os.umask(~endpoint.mode & 0o777)
+    umask = os.umask(0o777)
     try:
+        mode = default_mode(umask) if endpoint.mode is None else endpoint.mode
+        os.umask(~mode & 0o777)
         bound.bind(endpoint.address)
     except OSError as error:
         bound.close()
@@ -49,29 +59,42 @@ class UnixSocketFile:
         self._identity: tuple[int, int] | None = None
 
     def remove_stale(self) -> None:
-        """Removes a socket that nobody listens on any more, and nothing else.
+        """Removes a socket of this user that no process has any more, and nothing else.
 
         Raises:
-            OSError: a server listens there, the path is no socket, or it can't be looked at.
+            OSError: as `is_stale`, or it can't be removed.
+        """
+        if self.is_stale():
+            self.path.unlink(missing_ok=True)
+
+    def is_stale(self) -> bool:
+        """Whether there is such a socket; if not there is nothing.
+
+        Raises:
+            OSError: a process has the socket, what is there is no socket or another user's, or it
+                can't be looked at.
         """
         try:
-            mode = self.path.lstat().st_mode
+            status = self.path.lstat()
         except FileNotFoundError:
-            return
-        if not stat.S_ISSOCK(mode):
+            return False
+        if not stat.S_ISSOCK(status.st_mode):
             raise OSError(errno.EEXIST, "File exists and is not a socket")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.setblocking(False)
-            # Anything but a refusal means a live one: EAGAIN, for one, is a full accept queue.
+        # One for datagrams can't connect to a server's, but is refused only where no process has
+        # any: also not by one that doesn't listen yet, as when it is starting.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             error = probe.connect_ex(str(self.path))
+        if error in (0, errno.EPROTOTYPE):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         if error != errno.ECONNREFUSED:
-            error = error if error not in (0, errno.EAGAIN) else errno.EADDRINUSE
             raise OSError(error, os.strerror(error))
-        self.path.unlink(missing_ok=True)
+        if status.st_uid != os.geteuid():
+            raise OSError(errno.EEXIST, "File exists and is not a socket of ours")
+        return True
 
     def adopt(self) -> None:
         """Remembers the bound socket as ours."""
-        status = self.path.stat()
+        status = self.path.lstat()
         self._identity = (status.st_dev, status.st_ino)
 
     def remove(self) -> None:

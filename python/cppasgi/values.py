@@ -139,10 +139,15 @@ def workers(text: str) -> int:
 
 
 def address(text: str) -> str:
-    """``HOST:PORT`` or ``unix:PATH``, as the description of an endpoint (`cppasgi.endpoints`)."""
-    kind, _, path = line(text).partition(":")
+    """``HOST:PORT`` or ``unix:PATH:mode=MODE``, as the description of an endpoint.
+
+    Without a mode only the user of the server may connect to the socket.
+    """
+    kind, _, rest = line(text).partition(":")
+    path, has_mode, permissions = rest.partition(":mode=")
     if kind == "unix" and path:
-        return build_endpoint_description_strings(unix_socket=path)[0]
+        allowed = mode(permissions) if has_mode else 0o600
+        return build_endpoint_description_strings(unix_socket=path, unix_socket_mode=allowed)[0]
     host, colon, number_of_port = text.rpartition(":")
     if not colon or not host:
         raise argparse.ArgumentTypeError(f"{text!r} is neither HOST:PORT nor unix:PATH")

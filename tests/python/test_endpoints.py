@@ -45,6 +45,8 @@ from cppasgi.listeners import systemd_descriptor
         ("fd:fileno=3:domain=UNIX", DescriptorEndpoint(3)),
         ("systemd:INET:index=0", SystemdEndpoint(place=0)),
         ("systemd:domain=UNIX:name=site", SystemdEndpoint(name="site")),
+        ("systemd:name=site", SystemdEndpoint(name="site")),
+        ("systemd:index=1", SystemdEndpoint(place=1)),
     ],
 )
 def test_descriptions_in_twisteds_grammar(description: str, endpoint: object) -> None:
@@ -205,7 +207,7 @@ def test_sockets_of_systemd(server_command: list[str], tmp_path: Path) -> None:
         "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', LISTEN_FDNAMES='a:b')\n"
         "os.execvp(sys.argv[3], sys.argv[3:])\n"
     )
-    arguments = ("-e", "systemd:UNIX:index=0", "-e", "systemd:domain=UNIX:name=b")
+    arguments = ("-e", "systemd:UNIX:index=0", "-e", "systemd:name=b")
     with subprocess.Popen(
         [sys.executable, "-c", start, *paths, *server_command, *arguments, "apps.probe:app"],
         cwd=HERE,
