@@ -211,13 +211,7 @@ class CommandLineInterface:
         from cppasgi.preflight import findings
 
         problems = 0
-        for finding in findings(
-            lambda: self._load(options),
-            endpoints,
-            options.access_log,
-            options.loop,
-            options.workers,
-        ):
+        for finding in findings(lambda: self._load(options), endpoints, options):
             kind = "warning" if finding.is_warning else "problem"
             print(f"cppasgi: {kind}: {finding.text}", file=sys.stderr)
             problems += not finding.is_warning

@@ -59,12 +59,15 @@ class Listener(NamedTuple):
         The kernel spreads new connections over the sockets of a TCP address.
 
         Raises:
-            OSError: it can't be bound.
+            ListenError: it can't be bound.
         """
         if isinstance(self.address, tuple) and self.socket.getsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEPORT
         ):
-            bound = _bind_tcp(self.socket.family, self.socket.getsockname(), shared=True)
+            try:
+                bound = _bind_tcp(self.socket.family, self.socket.getsockname(), shared=True)
+            except OSError as error:
+                raise _refused(format_address(self.address), error) from error
             return Listener(self.address, bound, self.backlog, is_own=True)
         return Listener(self.address, self.socket.dup(), self.backlog)
 
@@ -109,8 +112,7 @@ class Listeners:
             except OSError as error:
                 for listener in listeners:
                     listener.socket.close()
-                where = _where(endpoint)
-                raise ListenError(f"Couldn't listen on {where}: {_reason(error)}.") from error
+                raise _refused(_where(endpoint), error) from error
         self.addresses = [listener.address for listener in listeners]
         return listeners
 
@@ -272,7 +274,8 @@ def _where(endpoint: Endpoint) -> str:
     return f"file descriptor {endpoint.fileno}"
 
 
-def _reason(error: OSError) -> str:
-    if error.errno is None or isinstance(error, socket.gaierror):
-        return error.strerror or str(error)
-    return f"[Errno {error.errno}] {error.strerror or os.strerror(error.errno)}"
+def _refused(where: str, error: OSError) -> ListenError:
+    reason = error.strerror or str(error)
+    if error.errno is not None and not isinstance(error, socket.gaierror):
+        reason = f"[Errno {error.errno}] {error.strerror or os.strerror(error.errno)}"
+    return ListenError(f"Couldn't listen on {where}: {reason}.")

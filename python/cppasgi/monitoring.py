@@ -68,6 +68,20 @@ class SupervisorStatus:
         return not self.unready
 
 
+def check_metrics() -> None:
+    """Makes sure that metrics can be had.
+
+    Raises:
+        ImportError: prometheus_client can't be imported; the text is one line.
+    """
+    try:
+        import prometheus_client  # noqa: F401
+    except ImportError:
+        raise ImportError(
+            "metrics need the library prometheus-client: pip install 'cppasgi[metrics]'"
+        ) from None
+
+
 def monitoring_application(
     board: MetricsBoard, status: Callable[[], SupervisorStatus]
 ) -> Application:
@@ -80,14 +94,11 @@ def monitoring_application(
     Raises:
         ImportError: prometheus_client can't be imported; the text is one line.
     """
-    try:
-        import prometheus_client.exposition
-        import prometheus_client.process_collector
-        import prometheus_client.registry
-    except ImportError:
-        raise ImportError(
-            "metrics need the library prometheus-client: pip install 'cppasgi[metrics]'"
-        ) from None
+    check_metrics()
+    import prometheus_client.exposition
+    import prometheus_client.process_collector
+    import prometheus_client.registry
+
     from cppasgi.exposition import Collector, Scrapes
 
     registry = prometheus_client.registry.CollectorRegistry(auto_describe=False)

@@ -91,13 +91,19 @@ def _is_django_4() -> bool:
     return django is not None and django.VERSION < (5,)
 
 
-def _within_open_files(connections: int) -> int:
-    """Leaves descriptors for the application, and for telling clients that there are too many."""
+def most_connections(wanted: int) -> tuple[int, int]:
+    """How many there may be, up to ``wanted``, and how many files the process may open.
+
+    Descriptors are left for the application, and for telling clients that there are too many.
+    """
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if open_files == resource.RLIM_INFINITY:
-        return connections
-    most = max(open_files - max(open_files // 8, 128), open_files // 2, 1)
-    if connections <= most:
-        return connections
-    logger.info("At most %d connections, as the process may open %d files", most, open_files)
+        return wanted, open_files
+    return min(wanted, max(open_files - max(open_files // 8, 128), open_files // 2, 1)), open_files
+
+
+def _within_open_files(connections: int) -> int:
+    most, open_files = most_connections(connections)
+    if most < connections:
+        logger.info("At most %d connections, as the process may open %d files", most, open_files)
     return most

@@ -1,77 +1,86 @@
 """``--check``: what would keep a configuration from working, found without serving (as nginx -t).
 
-Nothing is listened on, since the running server has the addresses; files are only looked at.
+Nothing is listened on, as the running server has the addresses; files are only looked at.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cppasgi.endpoints import EndpointError, UnixEndpoint, parse_endpoint
 from cppasgi.loader import ApplicationLoadError
-from cppasgi.loops import LoopName, loop_factory
+from cppasgi.loops import loop_factory
+from cppasgi.monitoring import check_metrics
+from cppasgi.native_options import most_connections
+from cppasgi.preflight_addresses import Finding, address_findings
+from cppasgi.process_options import is_supervised
+from cppasgi.reload import check_reload
+from cppasgi.server_settings import ServerSettings
 
 _LAYER_SECONDS = 5.0
 """What a channel layer gets to bring a message back."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line for the operator; a warning doesn't keep the server from working."""
-
-    text: str
-    is_warning: bool = False
-
-
 def findings(
-    load_application: Callable[[], object],
-    descriptions: list[str],
-    access_log: str | None,
-    loop: LoopName,
-    workers: int = 1,
+    load_application: Callable[[], object], endpoints: list[str], options: argparse.Namespace
 ) -> Iterator[Finding]:
     """Looks at everything that a start would need; the application is loaded first.
 
     Args:
         load_application: imports it; raises `ApplicationLoadError`.
-        descriptions: of the endpoints.
-        access_log: path of its file, ``-`` or None.
-        loop: event loop that is asked for.
-        workers: number of processes that will run the application.
+        endpoints: descriptions of them.
+        options: the parsed flags.
     """
     try:
         load_application()
     except ApplicationLoadError as error:
         yield Finding(str(error))
-    for description in descriptions:
-        yield from _endpoint(description)
-    if access_log not in (None, "", "-") and not _is_writable(Path(str(access_log))):
-        yield Finding(f"The access log {access_log} can't be written")
-    try:
-        loop_factory(loop)
-    except ImportError as error:
-        yield Finding(str(error))
-    yield from _django(workers)
+    yield from address_findings(endpoints, options.metrics, shared=is_supervised(options))
+    yield from _access_log(options.access_log)
+    yield from _libraries(options)
+    yield from _open_files(options.limit_concurrency)
+    yield from _django(options.workers)
 
 
-def _endpoint(description: str) -> Iterator[Finding]:
-    try:
-        endpoint = parse_endpoint(description)
-    except EndpointError as error:
-        yield Finding(str(error))
+def _access_log(path: str | None) -> Iterator[Finding]:
+    if path in (None, "", "-"):
         return
-    if isinstance(endpoint, UnixEndpoint) and not os.access(Path(endpoint.address).parent, os.W_OK):
-        yield Finding(f"The socket {endpoint.address} can't be made in its folder")
+    file = Path(str(path))
+    if file.is_dir():
+        reason = "it is a folder"
+    elif not file.parent.is_dir():
+        reason = f"there is no folder {file.parent}"
+    elif not os.access(file if file.exists() else file.parent, os.W_OK):
+        reason = "this user may not"
+    else:
+        return
+    yield Finding(f"The access log {path} can't be written: {reason}")
 
 
-def _is_writable(path: Path) -> bool:
-    return os.access(path if path.exists() else path.parent, os.W_OK) and not path.is_dir()
+def _libraries(options: argparse.Namespace) -> Iterator[Finding]:
+    for is_needed, check in (
+        (True, lambda: loop_factory(options.loop)),
+        (options.reload, check_reload),
+        (options.metrics, check_metrics),
+    ):
+        try:
+            if is_needed:
+                check()
+        except ImportError as error:
+            yield Finding(str(error))
+
+
+def _open_files(connections: int) -> Iterator[Finding]:
+    """Whether there may be as many connections as somebody asks for, which the default doesn't."""
+    most, open_files = most_connections(connections)
+    if most < connections and connections != ServerSettings.limit_concurrency:
+        text = f"At most {most} connections, not {connections}, as a process may open {open_files}"
+        yield Finding(f"{text} files (LimitNOFILE= of systemd, ulimit -n)", is_warning=True)
 
 
 def layers_in_memory() -> list[str]:
@@ -115,15 +124,22 @@ def _channel_layers(configured: dict[str, Any], workers: int) -> Iterator[Findin
         try:
             layer = channel_layers[name]
             asyncio.run(asyncio.wait_for(_round_trip(layer), _LAYER_SECONDS))
-        except asyncio.TimeoutError:
-            yield Finding(f'The channel layer "{name}" doesn\'t answer')
         except Exception as error:
-            reason = " ".join(str(error).split())
-            yield Finding(f'The channel layer "{name}" doesn\'t work: {reason}')
+            reason = " ".join(str(error).split()) or "it doesn't answer"
+            text = f'The channel layer "{name}" doesn\'t work: {reason}'
+            yield Finding(text, is_warning=_is_down(error))
         else:
             if isinstance(layer, InMemoryChannelLayer):
                 text = f'The channel layer "{name}" is in memory and reaches this process only'
                 yield Finding(text, is_warning=workers == 1)
+
+
+def _is_down(error: Exception) -> bool:
+    """Whether it is a server that doesn't answer, which may be back by the time it is needed."""
+    redis = sys.modules.get("redis.exceptions")
+    if redis is not None and isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
+        return not isinstance(error, redis.AuthenticationError)
+    return isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError))
 
 
 async def _round_trip(layer: Any) -> None:

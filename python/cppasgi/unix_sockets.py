@@ -9,6 +9,9 @@ import stat
 
 from cppasgi.endpoints import UnixEndpoint
 
+_MOST_BYTES = 107
+"""Of the path of a Unix socket (unix(7))."""
+
 
 def default_mode(umask: int) -> int:
     """The permissions of a socket where nobody says any.
@@ -37,7 +40,9 @@ def bind_unix(endpoint: UnixEndpoint) -> tuple[socket.socket, UnixSocketFile]:
     except OSError as error:
         bound.close()
         if error.errno is None:  # Python's own, of a path that is too long
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
+            raise OSError(errno.ENAMETOOLONG, f"More than {_MOST_BYTES} bytes") from None
+        if error.errno == errno.ENOENT:
+            raise OSError(errno.ENOENT, "No such folder") from None
         raise
     finally:
         os.umask(umask)

@@ -1,4 +1,4 @@
-"""``--check``: problems are status 1, warnings status 0, and nothing is served."""
+"""``--check``: problems are status 1, warnings status 0; the application and its settings."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def check(server_command: list[str]):
     """Runs --check; returns its status and its lines."""
 
     def run(*args: str, settings: dict | None = None) -> tuple[int, list[str]]:
+        if not {"-p", "-u", "-e"} & set(args):
+            args = ("-p", "0", *args)
         result = subprocess.run(
             [*server_command, "--check", *args],
             cwd=HERE,
@@ -36,8 +38,8 @@ def check(server_command: list[str]):
     return run
 
 
-def layer(port: int) -> dict:
-    host = f"redis://127.0.0.1:{port}/0"
+def layer(port: int, name: str = "127.0.0.1") -> dict:
+    host = f"redis://{name}:{port}/0"
     backend = "channels_redis.core.RedisChannelLayer"
     return {"default": {"BACKEND": backend, "CONFIG": {"hosts": [host]}}}
 
@@ -48,10 +50,11 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def redis(folder: Path) -> Iterator[int]:
+def redis(folder: Path, *more: str) -> Iterator[int]:
     """A Redis of the test's own; gives its port."""
     port = free_port()
     arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    arguments += more
     with subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL) as process:
         try:
             end = time.monotonic() + 20
@@ -65,7 +68,7 @@ def redis(folder: Path) -> Iterator[int]:
 
 def test_no_problem(check, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    status, lines = check("-p", "1", "--access-log", str(log), "apps.probe:app")
+    status, lines = check("-p", "0", "--access-log", str(log), "apps.probe:app")
     assert (status, lines) == (0, ["cppasgi: the check of apps.probe:app passed"])
     assert not log.exists()
 
@@ -79,7 +82,7 @@ def test_every_problem_is_a_line(check, tmp_path: Path) -> None:
     assert [line.removeprefix("cppasgi: problem: ").split(":")[0] for line in lines] == [
         'Could not import module "no_such_module"',
         "ssl endpoints are not supported yet",
-        f"The socket {tmp_path}/missing/site.sock can't be made in its folder",
+        f"Couldn't listen on {tmp_path}/missing/site.sock",
         f"The access log {tmp_path} can't be written",
         "cppasgi",
     ]
@@ -132,7 +135,8 @@ def test_layer_that_answers(check, tmp_path: Path) -> None:
     assert (status, len(lines)) == (0, 1), lines
 
 
-def test_layer_that_refuses_or_is_mute(check) -> None:
+def test_layer_whose_server_is_down_is_a_warning(check) -> None:
+    """It may be up again when it is needed; a start doesn't ask it either."""
     with socket.socket() as mute, socket.socket() as closed:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
@@ -140,12 +144,26 @@ def test_layer_that_refuses_or_is_mute(check) -> None:
         layers = {
             "default": layer(closed.getsockname()[1])["default"],
             "mute": layer(mute.getsockname()[1])["default"],
-            "unknown": {"BACKEND": "no.such.Layer"},
+            "nowhere": layer(6379, "no-such-host.invalid")["default"],
+        }
+        settings = {"ASGI_APPLICATION": "a.b", "CHANNEL_LAYERS": layers}
+        status, lines = check("apps.checked_site:app", settings=settings)
+    assert status == 0
+    for name, line in zip(layers, lines, strict=False):
+        assert line.startswith(f'cppasgi: warning: The channel layer "{name}" doesn\'t work: ')
+    assert len(lines) == 4, lines
+
+
+def test_layer_that_is_wrong_is_a_problem(check, tmp_path: Path) -> None:
+    with redis(tmp_path, "--requirepass", "secret") as port:
+        layers = {
+            "default": {"BACKEND": "no.such.Layer"},
+            "misspelt": {**layer(port)["default"], "CONFIG": {"host": []}},
+            "secret": layer(port)["default"],
         }
         settings = {"ASGI_APPLICATION": "a.b", "CHANNEL_LAYERS": layers}
         status, lines = check("apps.checked_site:app", settings=settings)
     assert status == 1
-    assert lines[0].startswith('cppasgi: problem: The channel layer "default" doesn\'t work: ')
-    assert lines[1] == 'cppasgi: problem: The channel layer "mute" doesn\'t answer'
-    assert lines[2].startswith('cppasgi: problem: The channel layer "unknown" doesn\'t work: ')
+    for name, line in zip(layers, lines, strict=False):
+        assert line.startswith(f'cppasgi: problem: The channel layer "{name}" doesn\'t work: ')
     assert len(lines) == 4, lines
