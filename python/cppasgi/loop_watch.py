@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import math
 import sys
 import threading
 import time
@@ -21,6 +22,12 @@ from types import FrameType, GetSetDescriptorType
 from typing import Any, cast
 
 logger = logging.getLogger("cppasgi.loop")
+
+
+_QUESTIONS = 10
+"""How many there are while the loop may be blocked without a word."""
+_LEAST_PAUSE = 0.01
+"""Seconds between two of them, where more would be a burden."""
 
 
 class LoopWatch:
@@ -39,13 +46,18 @@ class LoopWatch:
             loop: the running loop.
             slow_callback: seconds without an answer after which the stack is logged, once for each
                 time that the loop is blocked; 0 logs nothing.
-            period: seconds between two questions.
-            on_answer: called in the loop with each answer: seconds that the loop took to answer,
+            period: seconds between two calls of ``on_answer``, at most.
+            on_answer: called in the loop with an answer: seconds that the loop took to give it,
                 and that the thread waited for the interpreter (the GIL).
         """
+        # The loop may be blocked from any moment between two questions on. Short pauses tell well
+        # enough from which: `slow_callback` is over when a question has waited for the rest of it.
+        pause = min(max(slow_callback / _QUESTIONS, _LEAST_PAUSE), slow_callback / 2) or period
+        self._questions = math.ceil(period / pause)
+        self._pause = period / self._questions
+        self._unnoted = 0
         self._loop = loop
         self._slow = slow_callback
-        self._period = period
         self._on_answer = on_answer
         self._thread_id = threading.get_ident()
         self._answered = threading.Event()
@@ -58,7 +70,7 @@ class LoopWatch:
         self._answered.set()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._period) and not self._loop.is_closed():
+        while not self._stopped.wait(self._pause) and not self._loop.is_closed():
             try:
                 self._ask()
             except BaseException:  # even a SystemExit, out of somebody's log handler
@@ -74,13 +86,18 @@ class LoopWatch:
         gil_wait = _seconds_for_gil()
         asked = time.monotonic()
         self._loop.call_soon_threadsafe(self._answer, asked, gil_wait)
-        if self._slow and not self._answered.wait(self._slow) and not self._stopped.is_set():
-            self._report(time.monotonic() - asked)
+        rest = self._slow - self._pause
+        if self._slow and not self._answered.wait(rest) and not self._stopped.is_set():
+            self._report(time.monotonic() - asked + self._pause)
         self._answered.wait()
 
     def _answer(self, asked: float, gil_wait: float) -> None:
         self._answered.set()
-        self._on_answer(time.monotonic() - asked, gil_wait)
+        lag = time.monotonic() - asked
+        self._unnoted += 1
+        if self._unnoted >= self._questions or lag >= self._pause:
+            self._unnoted = 0
+            self._on_answer(lag, gil_wait)
 
     def _report(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._thread_id)

@@ -29,6 +29,26 @@ def test_blocked_loop_is_logged_once_with_its_stack(server: StartServer) -> None
     assert process.get("/").status_code == 200
 
 
+def test_every_block_is_logged_whenever_it_begins(caplog: pytest.LogCaptureFixture) -> None:
+    """Also where it isn't much longer than what is asked for."""
+    blocks = 8
+    answers: list[float] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        watch = LoopWatch(loop, 0.5, 1, lambda lag, _: answers.append(lag))
+        for number in range(blocks):
+            await asyncio.sleep(0.3 + 0.07 * number)
+            time.sleep(0.75)
+        await asyncio.sleep(0.3)
+        watch.stop()
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert sum("is blocked for 0." in record.message for record in caplog.records) == blocks
+    assert blocks <= len(answers) <= blocks + time.monotonic() - began  # one a second beside these
+
+
 def test_watch_can_be_switched_off(server: StartServer) -> None:
     process = server("apps.working:app", "--slow-callback", "0")
     with process.connect() as wire:
