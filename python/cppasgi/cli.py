@@ -158,7 +158,7 @@ class CommandLineInterface:
                 for warning in _warnings(options):
                     logger.warning("%s", warning)
             if worker is None and is_supervised(options):
-                sys.exit(self._supervise(endpoints, options))
+                sys.exit(self._supervise(endpoints, options, args))
             if worker is None:
                 pass_over_supervisors_signals()
             _tune_interpreter()
@@ -187,24 +187,28 @@ class CommandLineInterface:
         return named
 
     def _parse(self, args: Sequence[str]) -> argparse.Namespace:
+        try:
+            return self._read(args)
+        except ConfigurationError as error:
+            self.parser.error(str(error))
+
+    def _read(self, args: Sequence[str]) -> argparse.Namespace:
+        """Reads all flags, wherever they are set; a ConfigurationError says what is wrong."""
         config = self.parser.parse_args(args).config
 
         def with_configured() -> argparse.Namespace:
             return self.parser.parse_args(args, configured(self.parser, config, os.environ))
 
-        try:
+        options = with_configured()
+        if options.env_file:
+            load_env_file(options.env_file)
             options = with_configured()
-            if options.env_file:
-                load_env_file(options.env_file)
-                options = with_configured()
-        except ConfigurationError as error:
-            self.parser.error(str(error))
         try:
             thread_pool_size()
         except ValueError as error:
-            self.parser.error(str(error))
+            raise ConfigurationError(str(error)) from None
         if not hasattr(options, "application"):
-            self.parser.error("the following arguments are required: application")
+            raise ConfigurationError("the following arguments are required: application")
         return options
 
     def _check(self, endpoints: list[str], options: argparse.Namespace) -> int:
@@ -221,9 +225,11 @@ class CommandLineInterface:
         print(f"cppasgi: the check of {options.application} {result}", file=sys.stderr)
         return EXIT_FAILURE if problems else 0
 
-    def _supervise(self, endpoints: list[str], options: argparse.Namespace) -> int:
+    def _supervise(
+        self, endpoints: list[str], options: argparse.Namespace, args: Sequence[str]
+    ) -> int:
         """Serves with worker processes; returns the exit status."""
-        from cppasgi.recycling import WorkerLimits
+        from cppasgi.live_settings import Configuration
         from cppasgi.reload import Watched, check_reload
         from cppasgi.supervisor import Supervisor
         from cppasgi.worker_process import worker_command
@@ -233,17 +239,10 @@ class CommandLineInterface:
             supervisor = Supervisor(
                 worker_command(),
                 endpoints,
-                workers=options.workers,
-                graceful_timeout=options.graceful_timeout,
-                drain_delay=options.drain_delay,
-                worker_timeout=options.worker_timeout or math.inf,
-                limits=WorkerLimits(
-                    options.max_requests, options.worker_lifetime, options.worker_max_rss << 20
-                ),
+                Configuration(self.parser, options, lambda: self._read(args), _set_up_logging),
                 reloads=Watched(options.reload_dir, options.reload_include, options.reload_exclude)
                 if options.reload
                 else None,
-                set_up_logging=lambda: _set_up_logging(options),
                 metrics=options.metrics,
             )
             if options.reload:

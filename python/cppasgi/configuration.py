@@ -59,7 +59,7 @@ def configured(
     Raises:
         ConfigurationError: see there.
     """
-    keys = dict(_keys(parser))
+    keys = dict(flag_keys(parser))
     table, name_of, warnings = _from_file(config or environ.get(CONFIG_VARIABLE))
     for key in table.keys() - keys.keys():
         raise ConfigurationError(f"{name_of(key)}: {_unknown(key, keys)}")
@@ -112,7 +112,7 @@ def _is_service(name: str, value: str) -> bool:
     return any(_SERVICE_LINK.fullmatch("_".join(words[first:])) for first in range(len(words)))
 
 
-def _keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+def flag_keys(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
     """The key of each flag that may be configured, in the order of their definition."""
     for action in parser._actions:
         names = [name for name in action.option_strings if name.startswith("--")]

@@ -14,6 +14,9 @@ JSON_FORMAT = "json"
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG)
 
+_own: list[logging.Handler] = []
+"""The root's handler, if it is ours; it may get another form later."""
+
 
 class LogConfigError(ValueError):
     """The file of ``--log-config`` can't be used; one line of text."""
@@ -42,12 +45,14 @@ def set_up_logging(verbosity: int, log_format: str, config: str | None) -> None:
             reason = " ".join(f"{error.__cause__ or error}".split())
             raise LogConfigError(f"{config}: {reason}") from error
         return
-    if logging.root.handlers:  # it is set up already
+    if not logging.root.handlers:
+        # Without standard error its descriptor may be any file's.
+        _own[:] = [logging.NullHandler() if sys.stderr is None else StandardErrorHandler()]
+        logging.root.addHandler(_own[0])
+    elif logging.root.handlers != _own:  # somebody else has set it up
         return
-    # Without standard error its descriptor may be any file's.
-    handler = logging.NullHandler() if sys.stderr is None else StandardErrorHandler()
-    handler.setFormatter(_formatter(log_format))
-    logging.basicConfig(level=_LEVELS[verbosity], handlers=[handler])
+    _own[0].setFormatter(_formatter(log_format))
+    logging.root.setLevel(_LEVELS[verbosity])
 
 
 def reopen_log_files() -> None:

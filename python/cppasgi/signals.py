@@ -75,6 +75,12 @@ class StopSignals:
             signal.signal(signum, self._on_signal)
         _native.guard_stop(list(self._previous), self._seconds, STACKS_SIGNAL)
 
+    def set_seconds(self, seconds: float) -> None:
+        """Changes the time from the first signal to the end, for signals that are yet to come."""
+        self._seconds = seconds
+        if self._previous and not self._received:
+            _native.guard_stop(list(self._previous), seconds, STACKS_SIGNAL)
+
     def restore(self) -> None:
         """Puts back the former handlers; a deadline stays."""
         for signum, previous in self._previous.items():

@@ -20,9 +20,9 @@ from functools import partial
 from cppasgi.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
 from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listeners
+from cppasgi.live_settings import Configuration
 from cppasgi.monitoring import SupervisorStatus
 from cppasgi.monitoring_server import monitoring_server
-from cppasgi.recycling import WorkerLimits
 from cppasgi.reload import Watched, watch_files
 from cppasgi.signals import StopSignals
 from cppasgi.stop_times import KILL_SECONDS
@@ -46,14 +46,9 @@ class Supervisor:
         self,
         command: Sequence[str],
         endpoints: Sequence[str],
+        configuration: Configuration,
         *,
-        workers: int,
-        graceful_timeout: float,
-        drain_delay: float,
-        worker_timeout: float,
-        limits: WorkerLimits,
         reloads: Watched | None,
-        set_up_logging: Callable[[], object],
         metrics: str | None,
     ) -> None:
         """Prepares; nothing is opened or started.
@@ -61,28 +56,21 @@ class Supervisor:
         Args:
             command: what starts a worker process.
             endpoints: descriptions of where to listen.
-            workers: how many there are to be.
-            graceful_timeout: seconds that a worker's requests get when it stops.
-            drain_delay: seconds that workers go on before they stop.
-            worker_timeout: seconds after which a stuck worker ends itself.
-            limits: after which a worker is replaced.
+            configuration: read again at SIGHUP. In it are the number of workers; seconds that a
+                worker's requests get when it stops, that workers go on before they stop, and after
+                which a stuck one ends itself; the limits after which a worker is replaced.
             reloads: files whose changes replace the workers, if there are any; then those that
                 can't start wait for the next change.
-            set_up_logging: called when log files are to be opened again; a ValueError says why
-                that can't be.
             metrics: description of the endpoint that tells of all this, if there is one.
 
         Raises:
             EndpointError: a description is wrong or not supported.
             ImportError: a library that metrics need is missing.
         """
-        self._wanted = workers
-        self._graceful_timeout = graceful_timeout
-        self._drain_delay = drain_delay
-        self._worker_timeout = worker_timeout
+        self._configuration = configuration
         self._reloads = reloads
-        self._set_up_logging_again = set_up_logging
-        self._board = MetricsBoard.create(max(workers * SLOTS_PER_WORKER, LEAST_SLOTS))
+        slots = configuration.live.workers * SLOTS_PER_WORKER
+        self._board = MetricsBoard.create(max(slots, LEAST_SLOTS))
         self._monitor = (
             None if metrics is None else monitoring_server(metrics, self._board, self.describe)
         )
@@ -95,11 +83,9 @@ class Supervisor:
         self._workers = Workers(
             command,
             self._board,
-            limits,
+            configuration.live,
             self._jobs,
             self._stopping,
-            graceful_timeout=graceful_timeout,
-            drain_delay=drain_delay,
             reloads=reloads is not None,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,13 +100,16 @@ class Supervisor:
         Raises:
             ListenError: an address can't be listened on.
         """
-        limit = self._drain_delay + self._graceful_timeout + KILL_SECONDS + _END_SECONDS
-        signals = StopSignals(self._on_stop, self._abandon, limit)
-        signals.install()
+        self._signals = StopSignals(self._on_stop, self._abandon, self._stop_seconds())
+        self._signals.install()
         try:
             return asyncio.run(self._run())
         finally:
-            signals.restore()
+            self._signals.restore()
+
+    def _stop_seconds(self) -> float:
+        live = self._configuration.live
+        return live.drain_delay + live.graceful_timeout + KILL_SECONDS + _END_SECONDS
 
     async def _run(self) -> int:
         self._loop = asyncio.get_running_loop()
@@ -131,7 +120,7 @@ class Supervisor:
         try:
             self._handle_signals()
             await self._start_monitor()
-            await self._workers.start(first, self._wanted)
+            await self._workers.start(first, self._configuration.live.workers)
             if not self._stopping.is_set():
                 self._workers.are_up = True
                 self._listeners.announce()
@@ -228,14 +217,8 @@ class Supervisor:
                 os.waitpid(ended.si_pid, os.WNOHANG)
 
     def _reopen_logs(self) -> None:
-        self._set_up_logging()
+        self._configuration.set_up_logging()
         self._workers.pass_on(signal.SIGUSR1)
-
-    def _set_up_logging(self) -> None:
-        try:
-            self._set_up_logging_again()
-        except ValueError as error:
-            logger.error("Logging stays as it is: %s", error)
 
     # --- jobs ---
 
@@ -247,15 +230,24 @@ class Supervisor:
         while True:
             await self._replacement_wanted.wait()
             self._replacement_wanted.clear()
+            if not self._read_configuration():
+                continue
             logger.info("Replacing the workers")
-            self._set_up_logging()
             if self._notifier is not None:
                 self._notifier.reloading()
             try:
-                await self._workers.replace_all()
+                if await self._workers.replace_all():
+                    await self._workers.make_as_many(self._configuration.live.workers)
             finally:
                 if self._notifier is not None:
                     self._notifier.ready()
+
+    def _read_configuration(self) -> bool:
+        if not self._configuration.read_again():
+            return False
+        self._signals.set_seconds(self._stop_seconds())
+        self._workers.settings = self._configuration.live
+        return True
 
     async def _look_after_workers(self) -> None:
         while True:
@@ -268,9 +260,9 @@ class Supervisor:
         It would end the others too, so it isn't told of a stuck worker that will be replaced.
         """
         limit = max(notifier.watchdog_seconds or 0, ANSWER_SECONDS)
-        if not math.isinf(self._worker_timeout):
-            limit = max(limit, self._worker_timeout + _REPLACE_SECONDS)
         while True:
+            if not math.isinf(worker_timeout := self._configuration.live.worker_timeout):
+                limit = max(limit, worker_timeout + _REPLACE_SECONDS)
             workers = [each for each in self._workers.processes if each.state == "ready"]
             if all(self._workers.answers(worker, limit) for worker in workers):
                 notifier.alive()

@@ -17,9 +17,10 @@ from typing import Any
 from cppasgi.board import MetricsBoard
 from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listener
+from cppasgi.live_settings import LiveSettings
 from cppasgi.loop_guard import EXIT_STUCK
 from cppasgi.monitoring import WorkerStatus
-from cppasgi.recycling import WorkerLimits, resident_bytes
+from cppasgi.recycling import resident_bytes
 from cppasgi.stop_times import KILL_SECONDS
 from cppasgi.worker_process import Slot, WorkerProcess, how_it_ended
 
@@ -40,6 +41,7 @@ class Workers:
     """All of them.
 
     Attributes:
+        settings: of the supervisor, which may change them; what lives keeps its limits.
         slots: the places, at least one.
         processes: whatever process still lives, those that drain too.
         restarts: how many workers were started in another's place, by the reason.
@@ -53,22 +55,18 @@ class Workers:
         self,
         command: Sequence[str],
         board: MetricsBoard,
-        limits: WorkerLimits,
+        settings: LiveSettings,
         jobs: Jobs,
         stopping: asyncio.Event,
         *,
-        graceful_timeout: float,
-        drain_delay: float,
         reloads: bool,
     ) -> None:
         """Prepares; `Supervisor` says what the arguments mean."""
         self._command = command
         self._board = board
-        self._limits = limits
+        self.settings = settings
         self._jobs = jobs
         self._stopping = stopping
-        self._graceful_timeout = graceful_timeout
-        self._drain_delay = drain_delay
         self._reloads = reloads
         self._watches = Jobs()
         self.slots: list[Slot] = []
@@ -158,7 +156,7 @@ class Workers:
         try:
             place = self._board.allocate()
             worker = WorkerProcess.start(
-                slot.number, self._command, slot.listeners, self._limits.for_one(), place
+                slot.number, self._command, slot.listeners, self.settings.limits.for_one(), place
             )
         except Exception as error:
             if place is not None:
@@ -244,14 +242,15 @@ class Workers:
 
     # --- replacing ---
 
-    async def replace_all(self) -> None:
-        """Replaces one after another; the rest stays when one can't be."""
+    async def replace_all(self) -> bool:
+        """Replaces one after another; the rest stays when one can't be, and this is False."""
         self._least_bytes = 0
         self._told_of_memory = False
         for slot in list(self.slots):
             if not await self.replace(slot, "replaced"):
                 logger.error("The other workers stay as they are")
-                return
+                return False
+        return True
 
     async def replace(self, slot: Slot, reason: str) -> bool:
         """Starts a successor, then has the worker drain; False if the successor can't start.
@@ -305,8 +304,8 @@ class Workers:
         worker.limits = limits
 
     def _drain(self, worker: WorkerProcess, signum: signal.Signals) -> None:
-        delay = 0.0 if signum == signal.SIGHUP else self._drain_delay
-        worker.drain(signum, delay + self._graceful_timeout + KILL_SECONDS)
+        delay = 0.0 if signum == signal.SIGHUP else self.settings.drain_delay
+        worker.drain(signum, delay + self.settings.graceful_timeout + KILL_SECONDS)
 
     async def add(self) -> None:
         """Makes one more place, and starts a worker in it."""
@@ -317,6 +316,13 @@ class Workers:
             if not await self._start(slot) and slot in self.slots:
                 self.slots.remove(slot)
                 slot.close()
+
+    async def make_as_many(self, count: int) -> None:
+        """Adds places or gives them up until there are so many."""
+        while len(self.slots) > count:
+            self.take_away()
+        for _ in range(len(self.slots), count):
+            await self.add()
 
     def take_away(self) -> None:
         """Gives the last place up; its worker drains."""

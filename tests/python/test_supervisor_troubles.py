@@ -22,6 +22,7 @@ import cppasgi
 from cppasgi.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
 from cppasgi.jobs import Jobs
 from cppasgi.listeners import Listeners
+from cppasgi.live_settings import LiveSettings
 from cppasgi.recycling import WorkerLimits
 from cppasgi.workers import Workers
 
@@ -126,11 +127,9 @@ time.sleep(20)
         workers = Workers(
             [sys.executable, "-c", code],
             MetricsBoard.create(1),
-            WorkerLimits(0, 0, 0),
+            LiveSettings(1, 0, 0, 0, WorkerLimits(0, 0, 0)),
             jobs,
             stopping,
-            graceful_timeout=0,
-            drain_delay=0,
             reloads=False,
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, workers.check)
