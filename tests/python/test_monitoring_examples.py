@@ -23,7 +23,10 @@ NAME = re.compile(r"\bcppasgi_\w+")
 def promtool() -> str:
     """Prometheus's own checker."""
     return subprocess.run(
-        [ROOT / "scripts" / "promtool"], check=True, capture_output=True, text=True
+        [ROOT / "scripts" / "prometheus-tool", "promtool"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
 
 
