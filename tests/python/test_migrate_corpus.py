@@ -18,6 +18,46 @@ NAMES = sorted(
 )
 
 
+AWKWARD = [
+    ("a.sh", "sudo -iu daphne «daphne» -p 80 a:b"),
+    ("a.sh", "sudo --unheard daphne daphne -p 80 a:b"),
+    ("a.sh", "docker exec -itu daphne web «daphne» -p 8 a:b"),
+    ("a.sh", "psql -U daphne -c 'CREATE USER daphne'"),
+    ("a.sh", "su daphne -c 'daphne'"),
+    ("a.sh", "su daphne -c '«daphne» a:b'"),
+    ("a.sh", "docker run daphne -b 0.0.0.0 a:b"),
+    ("a.sh", "nice -n10 «daphne» a:b"),
+    ("a.sh", "createuser daphne; adduser --system daphne; id daphne"),
+    ("a.sh", "«daphne» a:b -p 80"),
+    ("a.sh", 'exec «daphne» "$@"'),
+    ("a.sh", "«daphne» $ARGS"),
+    ("c.yaml", 'entrypoint: ["pg_isready","-U"]\ncommand: ["daphne","-d","x"]'),
+    ("c.yaml", 'command: ["pg_isready","-U"]\nargs: ["daphne","-d","x"]'),
+    ("c.yaml", "command: pg_isready -U daphne"),
+    ("c.yaml", "entrypoint: psql -U\ncommand: daphne -d x"),
+    ("c.yaml", 'entrypoint: ""\ncommand: «daphne» -d x'),
+    ("c.yaml", 'entrypoint: /launcher\ncommand: bash -c "«daphne» -b 0 a:b"'),
+    ("c.yaml", "- command: «daphne» -p 80 a:b\n  args: {chdir: /srv/daphne}"),
+    ("c.yaml", "run: daphne serves things nicely"),
+    ("c.yaml", "args: [daphne]"),
+    ("c.yaml", 'args: [«daphne», -b, "::", "a:b"]'),
+    ("Dockerfile", 'ENTRYPOINT ["psql","-U"]\nCMD ["daphne","-d","x"]'),
+    ("Dockerfile", "ARG APP=daphne\nUSER daphne:daphne\nWORKDIR /daphne\nCOPY --chown=daphne . ."),
+    ("s.py", "INSTALLED_APPS = env.list('APPS', default=['daphne'])"),
+    ("s.py", "INSTALLED_APPS = base.INSTALLED_APPS + ['«daphne»']"),
+    ("s.py", "class Dev(Base):\n    INSTALLED_APPS = ['«daphne»'] + Base.INSTALLED_APPS\n"),
+    ("s.py", "INSTALLED_APPS = list(dict.fromkeys(['daphne', 'x']))"),
+    (
+        "x.service",
+        "[Service]\nExecStart=podman run --name daphne -u daphne x «daphne» a:b",
+    ),
+    ("Procfile", "web: bin/start-nginx «daphne» -p 80 a:b"),
+    ("p.json", '{"scripts":{"a":"NODE_ENV=x npm run b && «daphne» a:b"}}'),
+    ("s.py", "A=['«daphne»']\nB=['daphne']\nINSTALLED_APPS = A + [a for a in C if a not in A]"),
+]
+"""Names of files, and their text with « » around what is to change."""
+
+
 class Runs(NamedTuple):
     """A copy of the corpus after two runs, and what they said."""
 
@@ -66,6 +106,19 @@ def test_each_line_that_still_names_daphne_is_listed_with_a_reason(runs: Runs, n
         said = [line for line in result.stderr.split("\n") if line.startswith(f"{name}:")]
         left = [line for line in said if ": left as it is (" in line]
         assert [int(line.split(":")[1]) for line in left] == naming
+
+
+def test_names_beside_commands_stay(server_command: list[str], tmp_path: Path) -> None:
+    files = []
+    for number, (name, text) in enumerate(AWKWARD):
+        files.append(tmp_path / str(number) / name)
+        files[-1].parent.mkdir()
+        files[-1].write_text(text.replace("«", "").replace("»", ""))
+    command = [*server_command, "migrate", "--write", *map(str, files)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    expected = [text.replace("«daphne»", "cppasgi") for _, text in AWKWARD]
+    assert [file.read_text() for file in files] == expected
 
 
 def test_a_second_run_changes_nothing(runs: Runs) -> None:

@@ -20,13 +20,16 @@ ALONE = "alone, without an application, it may be a word that another program kn
 
 
 def mentions_application(words: Sequence[str]) -> bool:
-    """Whether a word looks as an application does on Daphne's command line."""
-    return any(_APPLICATION.fullmatch(word) for word in words)
+    """Whether what looks as an application does on Daphne's command line is among the words."""
+    return any(_APPLICATION.fullmatch(part) for word in words for part in word.split())
 
 
 def _are_arguments(words: Sequence[str]) -> bool:
-    """Whether the words may be Daphne's: "daphne is a nymph" is no command."""
-    return mentions_application(words) or any(word.startswith(("-", "$")) for word in words)
+    """Whether the words may be Daphne's: "daphne is a nymph" is no command.
+
+    So in ``sudo --unheard-of daphne daphne -p 80`` the first is no command either.
+    """
+    return bool(words) and bool(re.match(r"[-$`]", words[0]) or _APPLICATION.fullmatch(words[0]))
 
 
 class Finder:

@@ -36,7 +36,6 @@ _COMMANDS = _LINES | frozenset(
     (
         "command",
         "entrypoint",
-        "args",
         "argv",
         "cmd",
         "shell",
@@ -189,7 +188,7 @@ class DocumentReader:
         self._marks.leave(text, self._marks.restored(reason))
 
     def _mapping(self, pairs: Pairs, key: str, path: str) -> None:
-        self._container(pairs)
+        rest_of = self._container(pairs)
         for name in ("path", "dest"):
             for target in pairs.all(name):
                 for content in pairs.all("content"):
@@ -203,24 +202,35 @@ class DocumentReader:
                 else:
                     self._file(name, value)
             self._leave(name, f"the key {below}, not a command")
-            self._visit(value, below)
+            # What another key begins isn't a command by itself.
+            self._visit(value, f"{below}[]" if name.lower() == rest_of else below)
 
-    def _container(self, pairs: Pairs) -> None:
-        """Looks at what one key begins and another goes on with."""
+    def _container(self, pairs: Pairs) -> str:
+        """Looks at what one key begins and another goes on with.
+
+        Returns:
+            The latter.
+        """
         commands = pairs.all("command")
         if pairs.all("args"):
+            rest_of = "args"
             heads, tails = commands or pairs.all("entrypoint", "script"), pairs.all("args")
         else:
+            rest_of = "command"
             heads, tails = pairs.all("entrypoint"), commands
+        heads = [words for head in heads if (words := _words(head))]
+        tails = [words for tail in tails if (words := _words(tail)) is not None]
         for module in pairs.all("module"):  # of a debugger's launch.json
             if isinstance(module, str) and self._marks.is_name(module) and pairs.all("args"):
                 self._marks.claim(module)
-        for head in heads:
-            for tail in tails or [[]]:
-                if (begin := _words(head)) and (rest := _words(tail)) is not None:
-                    self._finder.argv(begin + rest, alone=True)
-                    if _ENTRY_SCRIPT.search(begin[0]) or mentions_application(rest):
-                        self._finder.argv(rest)
+        for tail in tails or [[]]:
+            for head in heads:
+                self._finder.argv([*head, *tail], alone=True)
+                if _ENTRY_SCRIPT.search(head[0]) or mentions_application(tail):
+                    self._finder.argv(tail)
+            if rest_of == "args" and not heads:
+                self._finder.argv(tail)
+        return rest_of if heads else ""
 
     def _list(self, values: list[Any], key: str, path: str) -> None:
         strings = [value for value in values if isinstance(value, str)]

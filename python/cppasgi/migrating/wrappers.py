@@ -41,7 +41,9 @@ class Wrapper:
             position += 1
             if option == "--":
                 break
-            position += option in self.valued
+            # "-iu NAME" is "-i -u NAME", but in "-uNAME" the value is there already.
+            is_joined = len(option) > 2 and option[1] != "-" and option[:2] not in self.valued
+            position += option in self.valued or (is_joined and f"-{option[-1]}" in self.valued)
         return position
 
 
@@ -127,6 +129,8 @@ WRAPPERS: dict[str, Wrapper] = {
             "xvfb-run",
             "@reboot",
             "npx",
+            "start-nginx",
+            "start-pgbouncer",
         ],
         _PLAIN,
     ),
