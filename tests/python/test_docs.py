@@ -1,0 +1,122 @@
+"""What the documents for users say: flags that exist, commands that work."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import StartServer
+from ports import free_port
+
+pytestmark = pytest.mark.python_side
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
+
+NEEDED = {
+    "cppasgi status": r"cppasgi \S+, ready, up .*\n(.*\n){2}",
+    "curl -s 127.0.0.1:9464/readyz": "ready",
+    "curl -s 127.0.0.1:9464/metrics | grep": "# TYPE cppasgi_limits_total counter",
+    "curl -s -o /dev/null -D - -m 2": "HTTP/1.1 101 Switching Protocols\r\n",
+    "kill -USR2 $PID": "",
+    "grep -E '^(Rss|Pss|Private_Dirty)' /proc/$PID": r"Rss: +\d+ kB\nPss: +\d+ kB\n",
+    "grep 'open files' /proc/$PID/limits": r"Max open files +\d+",
+    "ls /proc/$PID/fd | wc -l": r"\d+\n",
+    "ls -l /proc/$PID/fd | grep -o": r"\d+ socket:\[",
+    "ss -tnp state close-wait '( sport = :8000 )'": "Local Address:Port",
+    "ss -ltnp 'sport = :8000'": r"LISTEN .*:(?P<port>\d+) ",
+}
+"""How each command of troubleshooting.md begins, and what it prints for a healthy server."""
+ELSEWHERE = ("PID=", "export ", "psql ")
+"""What needs systemd or PostgreSQL, or sets what the others use."""
+
+
+def anchors(path: Path) -> set[str]:
+    """What links to headings of a document end with, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))]
+)
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def help_flags(server_command: list[str]) -> set[str]:
+    result = subprocess.run([*server_command, "--help"], capture_output=True, text=True)
+    return set(FLAG.findall(result.stdout))
+
+
+def rows(name: str, heading: str) -> list[list[str]]:
+    """The cells of the table below the heading of a document, from its header on."""
+    text = (DOCS / name).read_text().split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+
+
+def test_the_table_for_other_servers_names_flags_that_exist(server_command: list[str]) -> None:
+    header, _, *body = rows("coming-from-other-servers.md", "## Flags")
+    assert header[-1] == "cppasgi"
+    known = help_flags(server_command)
+    assert len(known) > 50
+    named = set()
+    for row in body:
+        assert len(row) == len(header), row
+        flags = FLAG.findall(row[-1])
+        assert set(flags) <= known, row
+        named.update(flags)
+    assert len(named) > 40
+
+
+@pytest.mark.parametrize(
+    "name", ["coming-from-other-servers.md", "deploying.md", "troubleshooting.md"]
+)
+def test_commands_in_documents_have_flags_that_exist(server_command: list[str], name: str) -> None:
+    text = re.sub(r" *\\\n\s*", " ", (DOCS / name).read_text())
+    commands = re.findall(r"(?:^|/|`| -m )cppasgi +(-[^\n`]*)", text, re.MULTILINE)
+    known = help_flags(server_command)
+    for command in commands:
+        assert set(FLAG.findall(command)) <= known, command
+
+
+def shell_commands(name: str) -> list[str]:
+    """The commands of the blocks marked `sh`."""
+    blocks = re.findall(r"```sh\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
+    lines = re.sub(r"\\\n\s*|\n\s+", " ", "".join(blocks)).splitlines()
+    return [line for line in lines if line and not line.startswith(ELSEWHERE)]
+
+
+def test_the_commands_against_trouble_work(server: StartServer, tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
+    monitor = f"127.0.0.1:{free_port()}"
+    process = server("apps.working:app", "--workers", "1", "--metrics", monitor)
+    environment = {
+        **os.environ,
+        "PID": str(process.process.pid),
+        "CPPASGI_METRICS": monitor,
+    }
+    commands = shell_commands("troubleshooting.md")
+    assert len(commands) >= len(NEEDED)
+    for command in commands:
+        wanted = next((text for begin, text in NEEDED.items() if command.startswith(begin)), None)
+        assert wanted is not None, f"what does {command} print?"
+        here = command.replace("127.0.0.1:9464", monitor).replace(":8000", f":{process.port}")
+        result = subprocess.run(
+            ["bash", "-c", here], env=environment, capture_output=True, text=False, timeout=20
+        )
+        output = result.stdout.decode(errors="replace")
+        assert re.search(wanted, output), f"{here}: {output}{result.stderr.decode()}"
+    process.wait_for_log(r"(?s)most recent call first.*Process \d+: \d+ connections")
