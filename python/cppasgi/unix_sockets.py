@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -67,22 +68,20 @@ class UnixSocketFile:
         """Removes a socket of this user that no process has any more, and nothing else.
 
         Raises:
-            OSError: as `is_stale`, or it can't be removed.
-        """
-        if self.is_stale():
-            self.path.unlink(missing_ok=True)
-
-    def is_stale(self) -> bool:
-        """Whether there is such a socket; if not there is nothing.
-
-        Raises:
             OSError: a process has the socket, what is there is no socket or another user's, or it
-                can't be looked at.
+                can't be looked at or removed.
         """
         try:
-            status = self.path.lstat()
+            found = os.open(self.path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            return False
+            return
+        try:
+            self._check_stale(os.fstat(found))
+            self._remove_only(found)
+        finally:
+            os.close(found)
+
+    def _check_stale(self, status: os.stat_result) -> None:
         if not stat.S_ISSOCK(status.st_mode):
             raise OSError(errno.EEXIST, "File exists and is not a socket")
         # One for datagrams can't connect to a server's, but is refused only where no process has
@@ -90,12 +89,29 @@ class UnixSocketFile:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             error = probe.connect_ex(str(self.path))
         if error in (0, errno.EPROTOTYPE):
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            error = errno.EADDRINUSE
         if error != errno.ECONNREFUSED:
             raise OSError(error, os.strerror(error))
         if status.st_uid != os.geteuid():
             raise OSError(errno.EEXIST, "File exists and is not a socket of ours")
-        return True
+
+    def _remove_only(self, found: int) -> None:
+        """Removes the file, which is open, unless another server has put its own in its place.
+
+        That would be one that starts at the same time. Its file goes back to where it was.
+        """
+        aside = self.path.with_name(f".cppasgi-{os.getpid()}")
+        try:
+            self.path.rename(aside)
+        except FileNotFoundError:
+            return
+        is_other = not os.path.samestat(aside.lstat(), os.fstat(found))
+        if is_other:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, self.path)
+        aside.unlink()
+        if is_other:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
     def adopt(self) -> None:
         """Remembers the bound socket as ours."""

@@ -218,6 +218,32 @@ def test_stale_socket_of_another_user_stays(tmp_path: Path) -> None:
     bound.close()
 
 
+def test_two_servers_that_find_a_stale_socket_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quicker one has put its own there by the time that the other would remove the stale."""
+    path = tmp_path / "site.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    quicker = socket.socket(socket.AF_UNIX)
+    connect_ex = socket.socket.connect_ex
+
+    def overtaken(probe: socket.socket, address: str) -> int:
+        error = connect_ex(probe, address)
+        path.unlink()
+        quicker.bind(str(path))
+        return error
+
+    monkeypatch.setattr(socket.socket, "connect_ex", overtaken)
+    with pytest.raises(OSError, match="Address already in use"):
+        bind_unix(UnixEndpoint(str(path)))
+    monkeypatch.undo()
+    quicker.listen()
+    with quicker, socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_what_has_taken_the_place_of_our_socket_stays(server: StartServer, tmp_path: Path) -> None:
     path = tmp_path / "site.sock"
     process = server("apps.probe:app", "-u", str(path))
