@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import socket
@@ -250,6 +251,23 @@ def test_access_log(path: str, reason: str, check: Check, tmp_path: Path) -> Non
     log = tmp_path / path
     line = f"problem: The access log {log} can't be written: {reason.format(tmp_path)}"
     assert check("-p", "0", "--access-log", str(log)) == (1, [line])
+
+
+def test_files_of_a_log_config(server_command: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "missing" / "site.log"
+    handler = {"class": "logging.FileHandler", "filename": str(log)}
+    config = tmp_path / "log.json"
+    config.write_text(json.dumps({"handlers": {"file": handler}, "root": {"handlers": ["file"]}}))
+    result = subprocess.run(
+        [*server_command, "--check", "--log-config", str(config), "apps.probe:app"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.returncode == 2
+    line = f"cppasgi: error: {config}: [Errno 2] No such file or directory: '{log}'\n"
+    assert result.stderr == line
 
 
 def test_more_connections_than_files(check: Check) -> None:
