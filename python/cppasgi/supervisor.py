@@ -160,14 +160,14 @@ class Supervisor:
             restarts=self._workers.restarts,
             started=self._begun,
             unready=self._why_unready(),
-            wanted=len(self._workers.slots) or self._wanted,
+            wanted=len(self._workers.slots) or self._configuration.live.workers,
         )
 
     def _why_unready(self) -> str:
         if self._stopping.is_set():
             return "stopping"
         if not self._workers.are_up:
-            return f"starting, {self._workers.ready_count()} of {self._wanted} workers are ready"
+            return f"starting, {self._workers.ready_count()} of {self._configuration.live.workers} workers are ready"
         if self._workers.some_answers():
             return ""
         if self._workers.ready_count():
