@@ -167,7 +167,8 @@ class Supervisor:
         if self._stopping.is_set():
             return "stopping"
         if not self._workers.are_up:
-            return f"starting, {self._workers.ready_count()} of {self._configuration.live.workers} workers are ready"
+            ready, wanted = self._workers.ready_count(), self._configuration.live.workers
+            return f"starting, {ready} of {wanted} workers are ready"
         if self._workers.some_answers():
             return ""
         if self._workers.ready_count():

@@ -41,8 +41,8 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[str]:
-    with services.redis() as url:
-        yield url
+    with services.redis() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -124,26 +124,56 @@ def group_size(url: str, group: str) -> int:
         return int(client.zcard(f"asgi:group:{group}"))
 
 
-@contextmanager
-def redis() -> Iterator[str]:
-    """Starts Redis; yields its URL."""
-    folder = Path(tempfile.mkdtemp(prefix="moments-"))
-    path = folder / "socket"
-    program = shutil.which("redis-server")
-    assert program, "no redis-server: scripts/install-deps --test installs it"
-    process = subprocess.Popen(
-        [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        preexec_fn=_end_with_parent,
-    )
-    try:
+class Redis:
+    """A Redis that can be stopped and started again; it keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "socket"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._path}"
+
+    def start(self) -> None:
+        program = shutil.which("redis-server")
+        assert program, "no redis-server: scripts/install-deps --test installs it"
+        self._path.unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [
+                program,
+                "--port",
+                "0",
+                "--unixsocket",
+                self._path,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
+            cwd=self._path.parent,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,
+        )
         end = time.monotonic() + 10
-        while not path.exists():
+        while not self._path.exists():
             assert time.monotonic() < end, "Redis didn't start"
             time.sleep(0.02)
-        yield f"unix://{path}"
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
+
+@contextmanager
+def redis() -> Iterator[Redis]:
+    """Starts Redis, and stops it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="moments-"))
+    server = Redis(folder)
+    server.start()
+    try:
+        yield server
     finally:
-        process.terminate()
-        process.wait(10)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
