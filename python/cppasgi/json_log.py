@@ -7,6 +7,8 @@ import logging
 from datetime import datetime, timezone
 from typing import Any
 
+from cppasgi.log_text import JSON_ESCAPES
+
 
 class JsonFormatter(logging.Formatter):
     """A JSON object per line: time (ISO 8601, UTC), level, logger, process, message, exception."""
@@ -23,4 +25,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             values["exception"] = self.formatException(record.exc_info)
-        return json.dumps(values, ensure_ascii=False)
+        return json.dumps(values, ensure_ascii=False).translate(JSON_ESCAPES)

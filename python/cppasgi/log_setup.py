@@ -8,6 +8,7 @@ from typing import Any
 
 from cppasgi.log_handler import StandardErrorHandler
 from cppasgi.log_repeats import REPEATS
+from cppasgi.log_text import LogFormatter
 
 JSON_FORMAT = "json"
 """The value of ``--log-fmt`` that makes each line a JSON object."""
@@ -65,7 +66,7 @@ def reopen_log_files() -> None:
 
 def _formatter(log_format: str) -> logging.Formatter:
     if log_format != JSON_FORMAT:
-        return logging.Formatter(log_format)
+        return LogFormatter(log_format)
     from cppasgi.json_log import JsonFormatter
 
     return JsonFormatter()

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from types import FrameType, GetSetDescriptorType
 from typing import Any, cast
 
+from cppasgi.log_text import escaped
+
 logger = logging.getLogger("cppasgi.loop")
 
 
@@ -132,7 +134,7 @@ def _request(scope: object) -> str | None:
     values = {key: value for key, value in entries if type(key) is str and type(value) is str}
     if "path" not in values:
         return None
-    return f"{values.get('method', values.get('type'))} {values['path']}"
+    return escaped(f"{values.get('method', values.get('type'))} {values['path']}")
 
 
 def _attribute(owner: object, name: str) -> object:

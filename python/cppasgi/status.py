@@ -150,6 +150,26 @@ _HEAD = (
 )  # fmt: skip
 
 
+_SHORT_HEAD = (
+    "#", "pid", "state", "up", "beat", "lag", "conns", "ws", "calls", "req", "msg", "limits",
+    "memory", "cpu",
+)  # fmt: skip
+"""The same for ``top``, which has to fit a terminal of 80 columns."""
+_FIRST_TO_GO = ("up", "limits", "calls", "pid", "lag", "msg", "ws", "beat", "memory")
+_GAP = "  "
+
+
+def _fitting(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Leaves columns out, the least important first, until the rest fits."""
+    columns = list(zip(*rows, strict=True))
+    for name in _FIRST_TO_GO:
+        widths = [max(map(len, column)) for column in columns]
+        if sum(widths) + len(_GAP) * len(widths) <= width:
+            break
+        columns = [column for column in columns if column[0] != name]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
 def _cells(worker: Status, before: Status | None, seconds: float) -> tuple[str, ...]:
     """One worker's row; with an earlier look at it, counts as rates and CPU as a percentage."""
 
@@ -193,6 +213,7 @@ def _age(seconds: float) -> str:
 
 def _top(address: str, interval: float) -> None:
     try:
+        from rich.console import Console
         from rich.live import Live
         from rich.table import Table
         from rich.text import Text
@@ -201,17 +222,28 @@ def _top(address: str, interval: float) -> None:
 
     def table(status: Status, before: Status | None, seconds: float) -> Table:
         earlier = {worker["pid"]: worker for worker in before["workers"]} if before else {}
-        grid = Table(title=Text(_headline(status)), title_justify="left", box=None)
-        for name in _HEAD:
+        workers = status["workers"]
+        rows = [_cells(each, earlier.get(each["pid"]), seconds) for each in workers]
+        head, *fitting = _fitting([_SHORT_HEAD, *rows], console.width)
+        grid = Table(
+            title=Text(_headline(status)),
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+            padding=(0, len(_GAP), 0, 0),
+        )
+        for name in head:
             grid.add_column(name, justify="right", no_wrap=True)
-        for worker in status["workers"]:
-            style = "" if worker["state"] == "ready" else "yellow"
-            grid.add_row(*_cells(worker, earlier.get(worker["pid"]), seconds), style=style)
+        for worker, row in zip(workers, fitting, strict=True):
+            grid.add_row(*row, style="" if worker["state"] == "ready" else "yellow")
         return grid
+
+    console = Console()
 
     status = fetch_status(address)
     looked = time.monotonic()
-    with Live(table(status, None, 0), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+    shown = table(status, None, 0)
+    with Live(shown, console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
         while True:
             time.sleep(interval)
             before, earlier = status, looked

@@ -114,14 +114,15 @@ ConnectionInfo forwarded_connection(const http::RequestHead& head, const ProxyHe
     if (from_end + 1 == entries.size() || !trusted.trusts(hop.client.host)) break;
     ++from_end;
   }
-  if (hop.client.host.empty()) return connection;  // an element that doesn't say for whom it is
   if (has_addresses) {
     hop.scheme = entry_from_end(list_of(head, names.scheme), from_end);
     const std::uint16_t port = to_port(entry_from_end(list_of(head, names.port), from_end));
     if (port != 0) hop.client.port = port;
   }
   ConnectionInfo forwarded = connection;
-  forwarded.client = std::move(hop.client);
+  // Logs and scopes name addresses only: "unknown", "_hidden" (RFC 7239 6) and whatever else may
+  // stand there are dropped, and the client is the proxy then.
+  if (TrustedProxies::is_address(hop.client.host)) forwarded.client = std::move(hop.client);
   if (!hop.scheme.empty()) {
     forwarded.secure = http::equals_ignoring_case(hop.scheme, "https") ||
                        http::equals_ignoring_case(hop.scheme, "wss");

@@ -60,9 +60,15 @@ bool TrustedProxies::trusts(std::string_view host) const {
   });
 }
 
+bool TrustedProxies::is_address(std::string_view text) {
+  Bytes address;
+  bool is_ipv4 = false;
+  return parse(text, address, is_ipv4);
+}
+
 bool TrustedProxies::parse(std::string_view text, Bytes& bytes, bool& is_ipv4) {
   std::array<char, INET6_ADDRSTRLEN + 1> terminated{};
-  if (text.size() >= terminated.size()) return false;
+  if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
   std::copy(text.begin(), text.end(), terminated.begin());
   is_ipv4 = inet_pton(AF_INET, terminated.data(), bytes.data() + 12) == 1;
   if (is_ipv4) {

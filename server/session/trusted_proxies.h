@@ -25,6 +25,9 @@ class TrustedProxies {
   // one. What isn't an address is trusted by "*" only.
   bool trusts(std::string_view host) const;
 
+  // Whether a text is a numeric IPv4 or IPv6 address, and nothing else.
+  static bool is_address(std::string_view text);
+
  private:
   using Bytes = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
   struct Network {

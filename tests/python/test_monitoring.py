@@ -351,6 +351,41 @@ def test_top_draws_the_workers(monitored: Monitored) -> None:
     assert str(monitored.process.pid) in output
 
 
+def test_top_leaves_columns_out_that_do_not_fit() -> None:
+    from cppasgi.status import _SHORT_HEAD, _cells, _fitting
+
+    worker = {
+        **dict.fromkeys(("connections", "websockets", "application_calls"), 123_456),
+        **dict.fromkeys(("requests", "messages", "limits"), 12_345_678),
+        **{"number": 12, "pid": 4_194_304, "state": "draining", "uptime": 86_400 * 200.0},
+        **{"heartbeat_age": 1234.5, "loop_lag": 12.3456, "resident_bytes": 12 << 30},
+        "cpu_seconds": 1_234_567.8,
+    }
+    for row in (_cells(worker, None, 0), _cells(worker, {**worker, "requests": 0}, 1)):
+        head, fitting = _fitting([_SHORT_HEAD, row], 80)
+        widths = [max(map(len, column)) + 2 for column in zip(head, fitting, strict=True)]
+        assert sum(widths) <= 80
+        assert {"#", "state", "conns", "req", "cpu"} <= set(head)
+        assert len(_fitting([_SHORT_HEAD, row], 200)[0]) == len(_SHORT_HEAD)
+
+
+def test_top_fits_80_columns(monitored: Monitored) -> None:
+    command = [sys.executable, "-m", "cppasgi", "top", "--interval", "0.2"]
+    process = subprocess.Popen(
+        [*command, "--metrics", monitored.address],
+        env={**os.environ, "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(1.5)
+    process.send_signal(2)
+    output, _ = process.communicate(timeout=10)
+    lines = output.splitlines()
+    assert "ready" in output
+    assert "…" not in output
+    assert max(map(len, lines)) <= 80
+
+
 @pytest.mark.parametrize(
     ("args", "status", "message"),
     [

@@ -84,7 +84,7 @@ TEST_CASE("forwarded_connection: the client is the last address that is no trust
   CHECK(client("203.0.113.9, 192.0.2.7") == "192.0.2.7");
   CHECK(client("203.0.113.9, 192.0.2.7, 10.1.1.1, 2001:db8::7") == "192.0.2.7");
   CHECK(client("10.1.1.2, 10.1.1.1") == "10.1.1.2");
-  CHECK(client("192.0.2.7, unknown, 10.1.1.1") == "unknown");
+  CHECK(client("192.0.2.7, unknown, 10.1.1.1") == kProxy.client.host);
   CHECK(client(" , ,192.0.2.7,, ") == "192.0.2.7");
   CHECK(client(",") == kProxy.client.host);
 }
@@ -118,6 +118,21 @@ TEST_CASE("forwarded_connection: an address may have a port", "[session][proxy]"
   CHECK(client("2001:db8::1") == Address{Address::Family::Tcp, "2001:db8::1", 0});
 }
 
+TEST_CASE("forwarded_connection: what is no address is dropped, but the scheme is believed",
+          "[session][proxy]") {
+  const auto* text =
+      GENERATE("unknown", "_hidden", "evil\x1b[31m", "a b", "192.0.2", "192.0.2.7.1",
+               "::1::", "%00", "fe80::1%eth0", "localhost", "192.0.2.7\\", "[192.0.2.7", "\xff\xfe",
+               "-", "'", "<script>", "1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20:21:22:23");
+  const ConnectionInfo info = read(
+      {{"X-Forwarded-For", text}, {"X-Forwarded-Port", "5123"}, {"X-Forwarded-Proto", "https"}});
+  CHECK(info.client == kProxy.client);
+  CHECK(info.secure);
+  const ProxyHeaders names{"forwarded", "x-forwarded-port", "x-forwarded-proto", {}};
+  CHECK(read({{"Forwarded", "for=\"" + std::string(text) + "\""}}, kProxy, {"*"}, names).client ==
+        kProxy.client);
+}
+
 TEST_CASE("forwarded_connection: Forwarded is read if it is asked for (RFC 7239)",
           "[session][proxy]") {
   const std::vector<std::string> trusted{"10.0.0.0/8"};
@@ -131,10 +146,10 @@ TEST_CASE("forwarded_connection: Forwarded is read if it is asked for (RFC 7239)
         Address{Address::Family::Tcp, "2001:db8::1", 4711});
   CHECK(forwarded("proto=https;for=192.0.2.7, for=10.1.1.1;proto=http").secure);
   CHECK(forwarded("for=\"a,b\", for=192.0.2.7").client.host == "192.0.2.7");
-  CHECK(forwarded("for=_hidden, for=10.1.1.1").client.host == "_hidden");
+  CHECK(forwarded("for=_hidden, for=10.1.1.1").client == kProxy.client);
   CHECK(forwarded("proto=https").client == kProxy.client);
-  CHECK(forwarded("for=\"").client.host == "\"");
-  CHECK(forwarded("for=\"\\").client.host == "\"\\");
+  CHECK(forwarded("for=\"").client == kProxy.client);
+  CHECK(forwarded("for=\"\\").client == kProxy.client);
   CHECK(forwarded(";;=,=;").client == kProxy.client);
 }
 

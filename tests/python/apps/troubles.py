@@ -22,7 +22,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     """HTTP by path: /block/SECONDS, /compute/SECONDS, /keep/BYTES."""
     name, _, rest = scope.get("path", "").lstrip("/").partition("/")
     if name == "block":
-        time.sleep(float(rest))
+        time.sleep(float(rest.split()[0]))
     elif name == "compute":  # the more threads, the longer each waits for the interpreter
         for _ in range(40):
             threading.Thread(target=compute, args=(float(rest),), daemon=True).start()
