@@ -1,115 +1,29 @@
-"""/metrics, /status, /healthz and /readyz of cppasgi.monitoring, and `cppasgi status` and `top`.
+"""/metrics, /status, /healthz and /readyz of cppasgi.monitoring.
 
 The process under test (apps/monitored.py) is its own supervisor and its only worker.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 import resource
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
-from wire import BINARY, CLOSE, TEXT, Wire, close_payload
+from monitored_process import Monitored, Start, starting
+from wire import BINARY, CLOSE, TEXT, close_payload
 
 import cppasgi
 
 pytestmark = pytest.mark.python_side
 
-HERE = Path(__file__).parent
-
-
-class Monitored:
-    """One running apps/monitored.py."""
-
-    def __init__(self, folder: Path, site: str, arguments: dict[str, object]) -> None:
-        self._log = (folder / "log").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "apps.monitored", site, json.dumps(arguments)],
-            cwd=HERE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
-        self.monitoring, self.site, self.unready = (
-            (host, port) for host, port in json.loads(self.line())
-        )
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, Path(self._log.name).read_text()
-        return line
-
-    def enter(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self._log.close()
-
-    @property
-    def address(self) -> str:
-        return f"{self.monitoring[0]}:{self.monitoring[1]}"
-
-    def get(self, path: str, unready: bool = False, method: str = "GET") -> httpx.Response:
-        host, port = self.unready if unready else self.monitoring
-        with httpx.Client(timeout=10, trust_env=False) as client:
-            return client.request(method, f"http://{host}:{port}{path}")
-
-    def metrics(self) -> dict[str, float]:
-        """Every sample, by its name with labels as in the text."""
-        found = {}
-        for family in text_string_to_metric_families(self.get("/metrics").text):
-            for sample in family.samples:
-                labels = ",".join(
-                    f'{name}="{value}"' for name, value in sorted(sample.labels.items())
-                )
-                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
-        return found
-
-    def metric(
-        self, name: str, expected: float, timeout: float = 5, *, at_least: bool = False
-    ) -> None:
-        """Waits until the sample has this value, or at least."""
-        end = time.monotonic() + timeout
-        while (value := self.metrics().get(name)) != expected:
-            if at_least and value is not None and value > expected:
-                break
-            assert time.monotonic() < end, f"{name} is {value}, not {expected}"
-            time.sleep(0.02)
-
-    def connect(self) -> Wire:
-        return Wire.open(self.site)
-
-
-Start = Callable[..., Monitored]
-
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    started: list[Monitored] = []
-
-    def start(site: str = "apps.probe:app", **arguments: object) -> Monitored:
-        started.append(Monitored(tmp_path_factory.mktemp("monitored"), site, arguments))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
+    yield from starting(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -294,144 +208,3 @@ def test_answers(
 
 
 # --- the commands ---
-
-
-def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cppasgi", *args],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-
-
-def test_status_prints_a_line_for_each_worker(monitored: Monitored) -> None:
-    result = run("status", "--metrics", monitored.address)
-    assert (result.returncode, result.stderr) == (0, "")
-    first, _head, worker = result.stdout.splitlines()
-    assert ", ready, up " in first
-    assert "restarts: 2 exited" in first
-    assert worker.split()[:3] == ["0", str(monitored.process.pid), "ready"]
-
-
-def test_status_as_json_at_an_address_from_the_environment(monitored: Monitored) -> None:
-    result = run("status", "--json", CPPASGI_METRICS=monitored.address)
-    assert result.returncode == 0
-    assert json.loads(result.stdout)["workers"][0]["pid"] == monitored.process.pid
-
-
-def test_status_of_a_service_that_is_not_ready_fails(monitored: Monitored) -> None:
-    result = run("status", "--metrics", f"{monitored.unready[0]}:{monitored.unready[1]}")
-    assert result.returncode == 1
-    assert ", not ready (out of luck), up " in result.stdout
-
-
-def test_top_draws_the_workers(monitored: Monitored) -> None:
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "cppasgi",
-            "top",
-            "--interval",
-            "0.2",
-            "--metrics",
-            monitored.address,
-        ],
-        env={**os.environ, "COLUMNS": "150"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(1.5)
-    process.send_signal(2)
-    output, errors = process.communicate(timeout=10)
-    assert (process.returncode, errors) == (0, "")
-    assert str(monitored.process.pid) in output
-
-
-def test_top_leaves_columns_out_that_do_not_fit() -> None:
-    from cppasgi.status import _SHORT_HEAD, _cells, _fitting
-
-    worker = {
-        **dict.fromkeys(("connections", "websockets", "application_calls"), 123_456),
-        **dict.fromkeys(("requests", "messages", "limits"), 12_345_678),
-        **{"number": 12, "pid": 4_194_304, "state": "draining", "uptime": 86_400 * 200.0},
-        **{"heartbeat_age": 1234.5, "loop_lag": 12.3456, "resident_bytes": 12 << 30},
-        "cpu_seconds": 1_234_567.8,
-    }
-    for row in (_cells(worker, None, 0), _cells(worker, {**worker, "requests": 0}, 1)):
-        head, fitting = _fitting([_SHORT_HEAD, row], 80)
-        widths = [max(map(len, column)) + 2 for column in zip(head, fitting, strict=True)]
-        assert sum(widths) <= 80
-        assert {"#", "state", "conns", "req", "cpu"} <= set(head)
-        assert len(_fitting([_SHORT_HEAD, row], 200)[0]) == len(_SHORT_HEAD)
-
-
-def test_top_fits_80_columns(monitored: Monitored) -> None:
-    command = [sys.executable, "-m", "cppasgi", "top", "--interval", "0.2"]
-    process = subprocess.Popen(
-        [*command, "--metrics", monitored.address],
-        env={**os.environ, "COLUMNS": "80"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(1.5)
-    process.send_signal(2)
-    output, _ = process.communicate(timeout=10)
-    lines = output.splitlines()
-    assert "ready" in output
-    assert "…" not in output
-    assert max(map(len, lines)) <= 80
-
-
-@pytest.mark.parametrize(
-    ("args", "status", "message"),
-    [
-        (["--metrics", "127.0.0.1:1"], 1, "no answer from 127.0.0.1:1: Connection refused"),
-        (["--metrics", "unix:/nowhere"], 1, "no answer from unix:/nowhere: No such file or dir"),
-        (["--metrics", "nowhere"], 1, "'nowhere' is neither HOST:PORT nor unix:PATH"),
-        ([], 2, "--metrics ADDRESS or the variable CPPASGI_METRICS is needed"),
-    ],
-)
-@pytest.mark.parametrize("command", ["status", "top"])
-def test_mistakes_are_one_line(command: str, args: list[str], status: int, message: str) -> None:
-    result = run(command, *args)
-    assert result.returncode == status
-    assert message in result.stderr.splitlines()[-1]
-    assert "Traceback" not in result.stderr
-
-
-def test_another_server_is_not_taken_for_cppasgi(monitored: Monitored) -> None:
-    result = run("status", "--metrics", f"{monitored.site[0]}:{monitored.site[1]}")
-    assert result.returncode == 1
-    assert "is not the address of cppasgi's --metrics" in result.stderr
-
-
-@pytest.mark.parametrize("module", ["rich", "prometheus_client"])
-def test_a_missing_library_is_one_clear_line(
-    monitored: Monitored, module: str, tmp_path: Path
-) -> None:
-    (tmp_path / f"{module}.py").write_text("raise ImportError")
-    if module == "rich":
-        result = run("top", "--metrics", monitored.address, PYTHONPATH=str(tmp_path))
-        assert result.stderr == (
-            "cppasgi top: top needs the library rich: pip install 'cppasgi[metrics]'\n"
-        )
-        return
-    code = (
-        "from cppasgi.board import MetricsBoard\n"
-        "from cppasgi.monitoring import monitoring_application\n"
-        "monitoring_application(MetricsBoard.create(), lambda: None)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
-    assert result.stderr.splitlines()[-1] == (
-        "ImportError: metrics need the library prometheus-client: pip install 'cppasgi[metrics]'"
-    )
