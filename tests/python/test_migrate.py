@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.python_side
+
 VERIHOME = Path(__file__).resolve().parents[2] / "examples" / "verihome"
 
 BROKEN = {
@@ -26,6 +28,7 @@ REASONS = [
     ("site.service", "[Service]\nUser=daphne", "the value of User, not a command"),
     ("site.conf", "[program:daphne]", "the name of a section"),
     ("requirements.txt", "daphne>=4", "a requirement"),
+    ("requirements.in", "daphne", "a requirement"),
     ("start.sh", "# daphne -b :: a:b", "a comment"),
     ("start.sh", "echo daphne -b :: a:b", "an argument of echo, not a command"),
     ("start.sh", "daphne is a:nymph; daphne is one", "without an option or an application"),

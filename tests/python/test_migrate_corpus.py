@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.python_side
+
 CORPUS = Path(__file__).resolve().parents[1] / "data" / "migrate"
 NAMES = sorted(
     str(path.relative_to(CORPUS / "before"))

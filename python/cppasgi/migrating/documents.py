@@ -214,7 +214,10 @@ class DocumentReader:
         commands = pairs.all("command")
         if pairs.all("args"):
             rest_of = "args"
-            heads, tails = commands or pairs.all("entrypoint", "script"), pairs.all("args")
+            heads, tails = (
+                pairs.all("command", "entrypoint", "script", "program"),
+                pairs.all("args"),
+            )
         else:
             rest_of = "command"
             heads, tails = pairs.all("entrypoint"), commands

@@ -74,6 +74,8 @@ def read(marks: Marks, name: str, text: str) -> bool:
 
 def _kind(base: str, text: str) -> str:
     stem, dot, suffix = base.rpartition(".")
+    if base.startswith(("requirements", "constraints")) and suffix != "py":
+        return ""
     if re.match(r"(docker|container)file|.*\.(docker|container)file$", base):
         return "dockerfile"
     if base.startswith("procfile"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from typing import Any
 
 from cppasgi.migrating import shell
 from cppasgi.migrating.commands import Finder
@@ -33,6 +34,17 @@ def read_unit(marks: Marks, text: str) -> None:
         marks.leave(line, f"the value of {marks.restored(key.strip())}, not a command")
 
 
+class _AllValues(dict[str, Any]):
+    """What `configparser` keeps: all values of a key, as in the branches of a template."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        former = self.get(key)
+        if isinstance(value, list) and isinstance(former, list):
+            former.extend(value)  # the parser joins the lines of a value at its end
+        else:
+            super().__setitem__(key, value)
+
+
 def read_ini(marks: Marks, text: str) -> None:
     """Reads an INI file, such as supervisor's and circus's.
 
@@ -40,7 +52,7 @@ def read_ini(marks: Marks, text: str) -> None:
         ValueError: it isn't one.
     """
     parser = configparser.RawConfigParser(
-        strict=False, allow_no_value=True, inline_comment_prefixes=(";", "#")
+        dict_type=_AllValues, strict=False, allow_no_value=True, inline_comment_prefixes=(";", "#")
     )
     try:
         parser.read_string(text)
