@@ -21,6 +21,9 @@ NAMES = sorted(
 
 
 AWKWARD = [
+    ("a.sh", "$VENV/bin/gunicorn -u /run/daphne/daphne -b a:b"),
+    ("a.sh", "python /srv/daphne a:b; $PYTHON -u /srv/bin/«daphne» a:b"),
+    ("a.sh", "$VENV/bin/python -m «daphne» a:b; $VENV/python3.12 bin/«daphne» -p 80 a:b"),
     ("a.sh", "sudo -iu daphne «daphne» -p 80 a:b"),
     ("a.sh", "sudo --unheard daphne daphne -p 80 a:b"),
     ("a.sh", "docker exec -itu daphne web «daphne» -p 8 a:b"),

@@ -163,9 +163,11 @@ class Finder:
             self._run[name] = self._run.get(name, 0) + 1
             if variable[3] and self.marks.is_program(variable[3]):
                 self._program(variable[3], [word.value for word in words[1:]])
+            self._module(words)
         elif self.marks.is_program(head):
             self._program(head, [word.value for word in words[1:]])
-        self._module(words)
+        elif re.search(r"/(python|pypy)[\d.]*$", head):
+            self._module(words)
 
     def _looks_up(self, word: Word) -> bool:
         """Whether the word is ``$(which daphne)``."""
@@ -179,17 +181,18 @@ class Finder:
         return name == "command" and arguments[:1] in (["-v"], ["-V"])
 
     def _module(self, words: list[Word]) -> None:
-        """Looks for ``-m daphne`` among the words of an interpreter."""
+        """Looks for ``-m daphne``, or a path to it, among the words of an interpreter."""
         for position, word in enumerate(words[:-1]):
             module = words[position + 1].value
             if re.fullmatch(r"-[A-Za-z]*m", word.value) and self.marks.is_name(module):
                 self._program(module, [word.value for word in words[position + 2 :]])
                 return
-        for word in words[1:]:
+        for position, word in enumerate(words[1:], 1):
             if word.value.startswith("-"):
                 continue
-            if "/" in word.value and self.marks.is_program(word.value):
-                self.marks.claim(word.value)
+            folder = word.value.rsplit("/", 1)[0]
+            if folder.endswith("bin") and self.marks.is_program(word.value):
+                self._program(word.value, [argument.value for argument in words[position + 1 :]])
             elif self._looks_up(word):
                 self.marks.claim(word.inside[0].words[-1].value)
             return
