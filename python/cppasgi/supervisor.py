@@ -69,7 +69,8 @@ class Supervisor:
         """
         self._configuration = configuration
         self._reloads = reloads
-        slots = configuration.live.workers * SLOTS_PER_WORKER
+        self._configured_workers = configuration.live.workers
+        slots = self._configured_workers * SLOTS_PER_WORKER
         self._board = MetricsBoard.create(max(slots, LEAST_SLOTS))
         self._monitor = (
             None if metrics is None else monitoring_server(metrics, self._board, self.describe)
@@ -238,10 +239,16 @@ class Supervisor:
                 self._notifier.reloading()
             try:
                 if await self._workers.replace_all():
-                    await self._workers.make_as_many(self._configuration.live.workers)
+                    await self._apply_number()
             finally:
                 if self._notifier is not None:
                     self._notifier.ready()
+
+    async def _apply_number(self) -> None:
+        """Makes as many places as are configured; those of SIGTTIN and SIGTTOU stay otherwise."""
+        if self._configured_workers != (wanted := self._configuration.live.workers):
+            self._configured_workers = wanted
+            await self._workers.make_as_many(wanted)
 
     def _read_configuration(self) -> bool:
         if not self._configuration.read_again():

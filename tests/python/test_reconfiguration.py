@@ -51,6 +51,18 @@ def test_settings_of_workers_and_of_the_supervisor_are_applied(
         assert time.monotonic() - begun < 8  # not 100
 
 
+def test_places_that_a_signal_added_or_took_away_stay(server: StartServer, file: Path) -> None:
+    process = start(server, file, "workers = 3\n")
+    process.send_signal(signal.SIGTTOU)
+    process.wait_for_log(r"Worker 3 \(process \d+\) has stopped")
+    assert len(replaced(process)) == 2
+    file.write_text("workers = 3\nserver-name = 'other'\n")
+    assert len(replaced(process)) == 2
+    time.sleep(0.5)
+    assert len(workers_of(process)) == 2
+    assert process.stop() == 0
+
+
 def test_what_needs_a_restart_is_named(server: StartServer, file: Path, tmp_path: Path) -> None:
     process = start(server, file, "workers = 2\n")
     assert len(replaced(process)) == 2
