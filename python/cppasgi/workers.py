@@ -175,7 +175,6 @@ class Workers:
         self._limit_memory(worker)
         slot.worker = worker
         slot.listen()
-        self._stop_unserved()
         logger.info("Worker %d is ready, process %d", worker.number, worker.pid)
         if not worker.counts:
             logger.warning(
@@ -201,7 +200,8 @@ class Workers:
         else:
             self.status = self.status or max(status, 1)
         if worker is slot.worker and worker.state != "draining":
-            self._stop_unserved()
+            if self._serves_elsewhere(slot):
+                slot.stop_listening()
             await self._restart(slot, worker, "stuck" if status == EXIT_STUCK else "died")
 
     async def _restart(self, slot: Slot, dead: WorkerProcess, reason: str) -> None:
@@ -211,7 +211,7 @@ class Workers:
             while slot.worker is dead and slot in self.slots and not self._stopping.is_set():
                 if slot.failures > 1:
                     delay = min(2.0 ** (slot.failures - 2), _MOST_BACK_OFF_SECONDS)
-                    if delay > _PATIENCE_SECONDS:
+                    if delay > _PATIENCE_SECONDS or self._serves_elsewhere(slot):
                         slot.stop_listening()
                     logger.warning("Worker %d is started again in %.0f s", slot.number, delay)
                     with contextlib.suppress(asyncio.TimeoutError):
@@ -222,12 +222,6 @@ class Workers:
                     self.restarts[reason] += 1
                 else:
                     slot.failures += 1
-
-    def _stop_unserved(self) -> None:
-        """Has the kernel pass over the places whose worker has ended, if there are others."""
-        for slot in self.slots:
-            if slot.worker is not None and slot.worker.is_over and self._serves_elsewhere(slot):
-                slot.stop_listening()
 
     def _serves_elsewhere(self, slot: Slot) -> bool:
         """Whether new connections have another place to go."""
