@@ -112,6 +112,12 @@ void AsgiServer::note_heartbeat(double lag_seconds, double gil_wait_seconds,
                                    rounded(gil_wait_seconds));
 }
 
+void AsgiServer::tell_after(std::uint64_t requests, int fd) {
+  server_.call_after(requests, [fd] {
+    [[maybe_unused]] const auto written = write(fd, "r", 1);  // who reads may be gone
+  });
+}
+
 void AsgiServer::disown() {
   if (closed_) return;
   closed_ = true;

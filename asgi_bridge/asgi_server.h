@@ -56,6 +56,8 @@ class AsgiServer {
   void disown();
   std::size_t connections() const { return server_.connections(); }
   std::size_t running_applications() const { return application_.running(); }
+  // Writes a byte into `fd`, which stays open, at the end of the batch that has so many requests.
+  void tell_after(std::uint64_t requests, int fd);
   void note_heartbeat(double lag_seconds, double gil_wait_seconds, std::uint64_t dropped_lines);
 
  private:

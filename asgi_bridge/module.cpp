@@ -266,6 +266,7 @@ void define_server(py::module_& module) {
       .def("overdue_applications", &AsgiServer::overdue_applications, py::arg("timeout"))
       .def("note_heartbeat", &AsgiServer::note_heartbeat, py::arg("lag"), py::arg("gil_wait"),
            py::arg("dropped_lines") = 0)
+      .def("tell_after", &AsgiServer::tell_after, py::arg("requests"), py::arg("fd"))
       .def("close", &AsgiServer::close)
       .def("disown", &AsgiServer::disown)
       .def_property_readonly("connections", &AsgiServer::connections)

@@ -116,8 +116,9 @@ struct Metrics {
 
   std::array<Counter, 500> responses;  // by status, from 100 on
   Counter responses_other;             // from 600 on
-  Counter responses_cut;               // begun, but the client left, or it was cut, before the end
-  Counter requests_in_flight;          // that have a head but no whole response, now
+  Counter served;         // requests and handshakes so far: the sum of all rows for both, at hand
+  Counter responses_cut;  // begun, but the client left, or it was cut, before the end
+  Counter requests_in_flight;  // that have a head but no whole response, now
   Histogram request_duration;
   Counter running_applications;  // calls now
 
@@ -149,8 +150,16 @@ struct Metrics {
   void count_response(int status) {
     const auto index = static_cast<std::size_t>(status - 100);
     (index < responses.size() ? responses[index] : responses_other).add();
+    served.add();
   }
-  void count(Handshake result) { handshakes[static_cast<std::size_t>(result)].add(); }
+  void count_cut_response() {
+    responses_cut.add();
+    served.add();
+  }
+  void count(Handshake result) {
+    handshakes[static_cast<std::size_t>(result)].add();
+    served.add();
+  }
   void count(Limit limit, std::uint64_t times = 1) {
     limits[static_cast<std::size_t>(limit)].add(times);
   }

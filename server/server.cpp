@@ -99,6 +99,15 @@ class Server::Impl final : public session::SessionHost {
     remove_over();
     write_access_log();
     hook_called_ = false;  // what this round itself put off is done
+    if (metrics->served.value() >= call_after_) {
+      call_after_ = UINT64_MAX;
+      call_();
+    }
+  }
+
+  void call_after(std::uint64_t requests, std::function<void()> call) {
+    call_ = std::move(call);
+    call_after_ = requests;
   }
 
   InProgress drain(Departure reason, milliseconds window) {
@@ -345,6 +354,8 @@ class Server::Impl final : public session::SessionHost {
   std::chrono::steady_clock::time_point batch_began_;
   bool flushing_ = false;
   bool hook_called_ = false;
+  std::uint64_t call_after_ = UINT64_MAX;  // answered requests
+  std::function<void()> call_;
   Spread draining_;
   bool refusing_ = false;  // the latest connection was one too many
 };
@@ -376,6 +387,10 @@ void Server::release_responses() { impl_->release_responses(); }
 bool Server::holds_responses() const { return impl_->holds_responses(); }
 
 void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
+
+void Server::call_after(std::uint64_t requests, std::function<void()> call) {
+  impl_->call_after(requests, std::move(call));
+}
 
 InProgress Server::drain(Departure departure, milliseconds window) {
   return impl_->drain(departure, window);

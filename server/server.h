@@ -59,6 +59,10 @@ class Server {
   // finish_batch.
   void set_batch_hook(std::function<void()> hook);
 
+  // Calls `call` once, at the end of the batch in which so many requests and opening handshakes have
+  // been answered, or at once. From a start on.
+  void call_after(std::uint64_t requests, std::function<void()> call);
+
   // Stops accepting, but for who waits already, and ends every connection politely: idle ones now
   // (some seconds later before a restart), exchanges after their response. WebSockets (with 1001 or
   // 1012) and server-sent events are ended evenly spread over `window`, lest all clients return at

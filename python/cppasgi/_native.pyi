@@ -277,6 +277,12 @@ class Server:
         is to be called regularly.
         """
 
+    def tell_after(self, requests: int, fd: int) -> None:
+        """Writes a byte into ``fd``, which must stay open, when so many have been answered.
+
+        Requests and opening handshakes count; at the end of the batch in which it is so.
+        """
+
     def note_heartbeat(self, lag: float, gil_wait: float, dropped_lines: int = 0) -> None:
         """Notes that the loop runs now.
 

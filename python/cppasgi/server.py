@@ -192,3 +192,5 @@ class Server(ServerSettings):
             self.ready_callable()
         if self.worker is not None:
             self.worker.report_ready()
+            if self.worker.requests and self._native is not None:
+                self._native.tell_after(self.worker.requests, self.worker.ready_fd)

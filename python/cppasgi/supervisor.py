@@ -259,7 +259,9 @@ class Supervisor:
 
     async def _look_after_workers(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._workers.reached.wait(), _LOOK_SECONDS)
+            self._workers.reached.clear()
             await self._workers.recycle()
 
     async def _notify(self, notifier: Notifier) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import MutableMapping
@@ -28,7 +29,9 @@ class Worker(NamedTuple):
         number: its place among the workers, from 1 on.
         supervisor: process id of the supervisor, with which the worker ends.
         sockets: descriptors of bound sockets, each with its backlog.
-        ready_fd: the end of a pipe: a byte says ready, closing it without one says failed.
+        ready_fd: the end of a pipe: a byte says ready, closing it without one says failed. One
+            more says that ``requests`` are answered.
+        requests: after which the worker is to be replaced; 0 is never.
         board: where it counts; None where its supervisor's version of cppasgi counts otherwise.
     """
 
@@ -37,6 +40,7 @@ class Worker(NamedTuple):
     sockets: tuple[tuple[int, int], ...]
     ready_fd: int
     board: BoardSlot | None
+    requests: int = 0
 
     @classmethod
     def inherited(cls, environ: MutableMapping[str, str]) -> Worker | None:
@@ -60,7 +64,7 @@ class Worker(NamedTuple):
             os.close(board.fd)
         values["board"] = board if is_known else None
         # What another version has besides is passed over.
-        worker = cls(**{name: values[name] for name in cls._fields})
+        worker = cls(**{name: values[name] for name in cls._fields if name in values})
         for descriptor in worker.descriptors():
             os.set_inheritable(descriptor, False)
         _native.die_with_parent(worker.supervisor, signal.SIGTERM)
@@ -81,8 +85,7 @@ class Worker(NamedTuple):
 
     def report_ready(self) -> None:
         """Tells the supervisor that connections are accepted, and whether they count. Once."""
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it is gone, and a signal on its way
             os.write(self.ready_fd, READY_UNCOUNTED if self.board is None else READY)
+        if not self.requests:
             os.close(self.ready_fd)
-        except BrokenPipeError:
-            pass  # The supervisor is gone, and a signal on its way.

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
 
@@ -44,6 +44,7 @@ class WorkerProcess:
         ready_fd: int,
         limits: WorkerLimits,
         slot: BoardSlot,
+        on_served: Callable[[], object],
     ) -> None:
         """Takes a process over that was just started; see `start`."""
         self.number = number
@@ -57,6 +58,7 @@ class WorkerProcess:
         self._process = process
         self._loop = asyncio.get_running_loop()
         self._ready_fd = ready_fd
+        self._on_served = on_served
         self._started: asyncio.Future[bool] = self._loop.create_future()
         self._end: asyncio.Future[int] = self._loop.create_future()
         self._loop.add_reader(ready_fd, self._on_ready_fd)
@@ -69,8 +71,9 @@ class WorkerProcess:
         listeners: Sequence[Listener],
         limits: WorkerLimits,
         slot: BoardSlot,
+        on_served: Callable[[], object],
     ) -> WorkerProcess:
-        """Starts a process that serves on bound sockets.
+        """Starts a process that serves on bound sockets; it calls back after its requests.
 
         Raises:
             OSError: the process can't be started.
@@ -83,6 +86,7 @@ class WorkerProcess:
                 sockets=tuple((each.socket.fileno(), each.backlog) for each in listeners),
                 ready_fd=write_end,
                 board=slot,
+                requests=limits.requests,
             )
             process = subprocess.Popen(
                 command,
@@ -96,7 +100,7 @@ class WorkerProcess:
             raise
         finally:
             os.close(write_end)
-        return cls(number, process, ready_fd, limits, slot)
+        return cls(number, process, ready_fd, limits, slot, on_served)
 
     async def is_started(self) -> bool:
         """Waits until it accepts connections; False when it ended without getting that far."""
@@ -107,6 +111,7 @@ class WorkerProcess:
         status = self._process.poll()
         if status is not None and not self._end.done():
             self._end.set_result(status)
+            self._close_ready_fd()  # what it has forked may have the other end
             self._set_started(is_ready=False)
 
     async def ended(self) -> int:
@@ -160,14 +165,24 @@ class WorkerProcess:
 
     def _on_ready_fd(self) -> None:
         said = os.read(self._ready_fd, 1)
-        self.counts = said != READY_UNCOUNTED
-        self._set_started(is_ready=bool(said))
+        if not said:
+            self._close_ready_fd()
+            self._set_started(is_ready=False)
+        elif self._started.done():
+            self._on_served()
+        else:
+            self.counts = said != READY_UNCOUNTED
+            self._set_started(is_ready=True)
+
+    def _close_ready_fd(self) -> None:
+        if self._ready_fd >= 0:
+            self._loop.remove_reader(self._ready_fd)
+            os.close(self._ready_fd)
+            self._ready_fd = -1
 
     def _set_started(self, *, is_ready: bool) -> None:
         if self._started.done():
             return
-        self._loop.remove_reader(self._ready_fd)
-        os.close(self._ready_fd)
         if is_ready and self.state == "starting":
             self.state = "ready"
             self.ready_since = time.monotonic()

@@ -45,6 +45,7 @@ class Workers:
         slots: the places, at least one.
         processes: whatever process still lives, those that drain too.
         restarts: how many workers were started in another's place, by the reason.
+        reached: set when one has answered as many requests as it may.
         are_up: set by the supervisor once all have started; from then on the end of one is no
             failure of the start.
         status: exit status that the end of workers asks for.
@@ -71,6 +72,7 @@ class Workers:
         self._watches = Jobs()
         self.slots: list[Slot] = []
         self.processes: set[WorkerProcess] = set()
+        self.reached = asyncio.Event()
         self.restarts = dict.fromkeys(("died", "stuck", "replaced", "recycled"), 0)
         self._least_bytes = (
             0  # what a worker took that hadn't lived long, in the application as it is
@@ -156,7 +158,12 @@ class Workers:
         try:
             place = self._board.allocate()
             worker = WorkerProcess.start(
-                slot.number, self._command, slot.listeners, self.settings.limits.for_one(), place
+                slot.number,
+                self._command,
+                slot.listeners,
+                self.settings.limits.for_one(),
+                place,
+                self.reached.set,
             )
         except Exception as error:
             if place is not None:

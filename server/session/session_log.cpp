@@ -74,7 +74,7 @@ void Session::log_line(const http::RequestHead& request, const Address& client, 
                        Ending ending) {
   if (host_.times_requests) host_.metrics->request_duration.observe(taken);
   if (ending == Ending::Cut) {
-    host_.metrics->responses_cut.add();
+    host_.metrics->count_cut_response();
   } else {
     host_.metrics->count_response(status);
   }

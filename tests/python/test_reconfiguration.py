@@ -40,7 +40,7 @@ def test_settings_of_workers_and_of_the_supervisor_are_applied(
     replaced(process)
     wait_until(lambda: len(workers_of(process)) == 1, 20)
     answering(process, 15)
-    process.wait_for_log(r"Replacing worker 1 after 1\d requests")
+    process.wait_for_log(r"Replacing worker 1 after \d+ requests")
     process.wait_for_log(r"Worker 1 \(process \d+\) has stopped")
     assert "restart" not in process.log()
     with process.connect() as wire:

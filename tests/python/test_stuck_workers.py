@@ -73,7 +73,7 @@ def test_stuck_worker_is_replaced(
     assert 'apps/working.py", line' in process.log()
     assert len(before & set(workers_of(process))) == 1
     assert len(answering(process)) == 2
-    assert sample(monitor, 'cppasgi_worker_restarts_total{reason="stuck"}') == 1
+    wait_until(lambda: sample(monitor, 'cppasgi_worker_restarts_total{reason="stuck"}') == 1)
     assert sample(monitor, 'cppasgi_worker_restarts_total{reason="died"}') == 0
     assert monitor.get("/readyz").text == "ready\n"
     assert process.stop() == 0

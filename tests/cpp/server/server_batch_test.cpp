@@ -257,3 +257,19 @@ TEST_CASE("Server: a response isn't held back for longer than others take", "[se
     CHECK(answered() == 2);
   }
 }
+
+TEST_CASE("Server: calls once at the end of the batch in which so many requests are answered",
+          "[server][batch]") {
+  TestServer test;
+  int calls = 0;
+  test.server.call_after(3, [&calls] { ++calls; });
+  SocketClient client(test.address);
+  for (std::size_t requests = 1; requests <= 5; ++requests) {
+    client.send(kGet);
+    CHECK(run_until(test.loop, [&] { return test.application.http.size() == requests; }));
+    test.application.http.back()->answer("done");
+    CHECK(calls == (requests > 3 ? 1 : 0));
+    test.server.finish_batch();
+    CHECK(calls == (requests >= 3 ? 1 : 0));
+  }
+}
