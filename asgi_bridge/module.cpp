@@ -330,6 +330,8 @@ void define_line_writer(py::module_& module) {
 
 void define_metrics(py::module_& module) {
   module.attr("METRICS_BYTES") = cppasgi::metrics_bytes();
+  const cppasgi::RoutesLayout routes = cppasgi::routes_layout();
+  module.attr("METRICS_ROUTES") = py::make_tuple(routes.offset, routes.bytes, routes.count);
   module.def("metrics_layout", [] {
     py::list rows;
     for (const cppasgi::MetricRow& row : cppasgi::metrics_layout()) {

@@ -28,6 +28,25 @@ void Metrics::count_disconnect(std::uint16_t code) {
   }
 }
 
+void Metrics::count_route(std::string_view name, bool failed, std::chrono::nanoseconds taken) {
+  Route* found = &other_routes;
+  if (name.size() <= Route::kMostNameBytes) {
+    for (Route& route : routes) {
+      if (route.name_bytes.value() == 0) {
+        std::copy(name.begin(), name.end(), route.name.begin());
+        std::atomic_thread_fence(std::memory_order_release);  // whoever sees its size sees the name
+        route.name_bytes.set(name.size());
+      }
+      if (route.view() != name) continue;
+      found = &route;
+      break;
+    }
+  }
+  found->requests.add();
+  if (failed) found->failures.add();
+  if (taken.count() > 0) found->time.add(static_cast<std::uint64_t>(taken.count()));
+}
+
 namespace {
 
 std::uint64_t positive(std::chrono::nanoseconds time) {
@@ -230,6 +249,13 @@ std::vector<MetricRow> metrics_layout() {
       .histogram(offsetof(Metrics, gil_wait), "cppasgi_gil_wait_seconds",
                  "How long loops waited for the interpreter's lock.");
   return std::move(layout.rows);
+}
+
+RoutesLayout routes_layout() {
+  static_assert(offsetof(Metrics, other_routes) ==
+                offsetof(Metrics, routes) + sizeof(Metrics::routes));
+  return {offsetof(Metrics, routes), sizeof(Route),
+          std::tuple_size_v<decltype(Metrics::routes)> + 1};
 }
 
 // --- memory ---

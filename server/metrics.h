@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cppasgi {
@@ -60,6 +61,19 @@ class Histogram {
 
   std::array<Counter, kBounds.size() + 1> buckets;  // the last: above all bounds
   Counter sum;                                      // nanoseconds
+};
+
+// What the requests of one route of the application's have cost. Nothing but words, then the name.
+struct Route {
+  static constexpr std::size_t kMostNameBytes = 96;
+
+  Counter name_bytes;  // 0: not taken
+  Counter requests;
+  Counter failures;  // 5xx, or cut
+  Counter time;      // nanoseconds
+  std::array<char, kMostNameBytes> name;
+
+  std::string_view view() const { return {name.data(), name_bytes.value()}; }
 };
 
 // What an operator limits; named like the argument of cppasgi.Server (docs/configuration.md).
@@ -121,6 +135,8 @@ struct Metrics {
   Counter requests_in_flight;  // that have a head but no whole response, now
   Histogram request_duration;
   Counter running_applications;  // calls now
+  std::array<Route, 64> routes;  // those that were named first
+  Route other_routes;            // without a name: all others, and those whose name is too long
 
   Counter websockets;  // open now
   std::array<Counter, static_cast<std::size_t>(Handshake::Count)> handshakes;
@@ -160,6 +176,8 @@ struct Metrics {
     handshakes[static_cast<std::size_t>(result)].add();
     served.add();
   }
+  // `name` isn't empty.
+  void count_route(std::string_view name, bool failed, std::chrono::nanoseconds taken);
   void count(Limit limit, std::uint64_t times = 1) {
     limits[static_cast<std::size_t>(limit)].add(times);
   }
@@ -182,6 +200,14 @@ struct MetricRow {
 };
 
 std::vector<MetricRow> metrics_layout();
+
+// Where the routes are in a block; the one without a name is the last.
+struct RoutesLayout {
+  std::size_t offset = 0;
+  std::size_t bytes = 0;  // of each
+  std::size_t count = 0;
+};
+RoutesLayout routes_layout();
 
 // Bytes of a block in a file: whole pages.
 std::size_t metrics_bytes();

@@ -86,6 +86,8 @@ class LoopGuard:
         """Lets the process go on, whatever happens."""
 
 METRICS_BYTES: int
+METRICS_ROUTES: tuple[int, int, int]
+"""Where a block has its routes: offset, bytes of each, number (server/metrics.h)."""
 """Size of one server's block of counters: whole pages."""
 
 def metrics_layout() -> list[tuple[str, str, str, str, str, int]]:

@@ -14,7 +14,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cppasgi._native import METRICS_BYTES, metrics_layout
+from cppasgi._native import METRICS_BYTES, METRICS_ROUTES, metrics_layout
+from cppasgi.routes import RouteCounts, Routes
 
 _WORD = 8
 _FLAGS = 0  # the block with one byte for each block, 1 while it is lent
@@ -65,7 +66,7 @@ _CUT = rows("cppasgi_http_requests_total", "cut")[0]
 _WEBSOCKETS = rows("cppasgi_websocket_connections")[0]
 _ABNORMAL = rows("cppasgi_websocket_disconnects_total", "1006")[0]
 
-LAYOUT_ID = zlib.crc32(repr((METRICS_BYTES, LAYOUT)).encode())
+LAYOUT_ID = zlib.crc32(repr((METRICS_BYTES, METRICS_ROUTES, LAYOUT)).encode())
 """Tells layouts apart: after an upgrade in place a worker's may differ from its supervisor's."""
 
 
@@ -84,6 +85,7 @@ class MetricsBoard:
         self._fd = fd
         self._memory = mmap.mmap(fd, os.fstat(fd).st_size)
         self._words = memoryview(self._memory).cast("Q")
+        self._routes = Routes()
 
     @classmethod
     def create(cls, slots: int = LEAST_SLOTS) -> MetricsBoard:
@@ -151,6 +153,7 @@ class MetricsBoard:
             if row.kind in ("counter", "histogram") and block[row.word]:
                 past[row.word] += block[row.word]
                 block[row.word] = 0
+        self._routes.retire(bytes(block))
         past[_CUT.word] += block[_IN_FLIGHT.word]
         past[_ABNORMAL.word] += block[_WEBSOCKETS.word]
         block[:] = memoryview(bytes(METRICS_BYTES)).cast("Q")
@@ -159,6 +162,10 @@ class MetricsBoard:
     def totals(self) -> list[int]:
         """The numbers of all blocks and the past, added up word by word (`Row.word`)."""
         return [sum(words) for words in zip(*self._lists(), strict=True)]
+
+    def routes(self) -> dict[str, RouteCounts]:
+        """What the requests of each route have cost, in all blocks and the past."""
+        return self._routes.totals(bytes(self._block(index)) for index in self._lent())
 
     def read(self, slot: BoardSlot) -> list[int]:
         """The numbers of one worker, by word."""
@@ -188,9 +195,12 @@ class MetricsBoard:
 
     def _lists(self) -> Iterator[list[int]]:
         yield self._block(_PAST).tolist()
-        for index in range(_FIRST, len(self._memory) // METRICS_BYTES):
-            if self._memory[index]:
-                yield self._block(index).tolist()
+        for index in self._lent():
+            yield self._block(index).tolist()
+
+    def _lent(self) -> Iterator[int]:
+        places = range(_FIRST, len(self._memory) // METRICS_BYTES)
+        return (index for index in places if self._memory[index])
 
     def _is_lent(self, index: int) -> bool:
         return _FIRST <= index < len(self._memory) // METRICS_BYTES and self._memory[index] == 1

@@ -20,6 +20,7 @@ from cppasgi import __version__
 from cppasgi.board import CONNECTIONS, GIL_WAIT, LAYOUT, LOOP_LAG, NANOSECONDS, MetricsBoard, Row
 from cppasgi.monitoring import STATES, SupervisorStatus
 from cppasgi.process_usage import process_usage
+from cppasgi.routes import RouteCounts
 
 if TYPE_CHECKING:
     from prometheus_client.core import CollectorRegistry, Metric
@@ -34,6 +35,7 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         yield from _board_families(self._board.totals())
+        yield from _route_families(self._board.routes())
         yield from self._supervisor_families(self._status())
 
     def _supervisor_families(self, status: SupervisorStatus) -> Iterator[Metric]:
@@ -128,6 +130,22 @@ def _board_families(words: list[int]) -> Iterator[Metric]:
             families.setdefault(row.family, []).append(row)
     for rows in families.values():
         yield _histogram(rows, words) if rows[0].kind == "histogram" else _numbers(rows, words)
+
+
+def _route_families(routes: dict[str, RouteCounts]) -> Iterator[Metric]:
+    requests, failures, seconds = (
+        CounterMetricFamily(f"cppasgi_http_route_{name}", text, labels=["route"])
+        for name, text in (
+            ("requests", "HTTP requests by the route that the application named."),
+            ("failures", "Those of them that got 5xx or were cut."),
+            ("seconds", "Time that they took, together."),
+        )
+    )
+    for route, counts in routes.items():
+        requests.add_metric([route], counts.requests)
+        failures.add_metric([route], counts.failures)
+        seconds.add_metric([route], counts.nanoseconds / NANOSECONDS)
+    yield from (requests, failures, seconds)
 
 
 def _numbers(rows: Iterable[Row], words: list[int]) -> Metric:

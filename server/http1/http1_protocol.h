@@ -118,6 +118,8 @@ class Http1Protocol {
   // Status and content size of the response, for the access log.
   int response_status() const { return status_; }
   std::uint64_t response_content_bytes() const { return response_.content_bytes(); }
+  // Its route, for the metrics, if the application names one.
+  std::string_view route() const { return response_.route(); }
 
   OutputBuffer& bytes_to_send() { return output_; }
 

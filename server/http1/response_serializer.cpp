@@ -94,6 +94,10 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
             http::equals_ignoring_case(value.substr(0, kEventStream.size()), kEventStream) &&
             http::equals_ignoring_case(name, "content-type");
         break;
+      case kRouteField.size():
+        if (!http::equals_ignoring_case(name, kRouteField)) break;
+        route_ = http::trim(value);
+        continue;
       case 14:
         if (!http::equals_ignoring_case(name, "content-length")) break;
         add_content_length(name, value);
@@ -174,6 +178,7 @@ void ResponseSerializer::write_trailers(const std::vector<http::Field>& fields, 
 
 void ResponseSerializer::reset() {
   head_.consume(head_.size());
+  route_.clear();
   remaining_ = content_bytes_ = 0;
   has_length_ = in_chunk_ = begun_ = started_ = ended_ = closes_ = false;
 }

@@ -26,6 +26,9 @@ enum class ContentResult : std::uint8_t {
   TooShort,  // the last piece, and less than announced: the connection must be cut
 };
 
+// An application names the route of a request in it, for the metrics.
+constexpr std::string_view kRouteField = "cppasgi-route";
+
 // Fields added to every final response that lacks them. Empty means none.
 struct DefaultFields {
   std::string_view date;    // the value of Date
@@ -71,6 +74,8 @@ class ResponseSerializer {
   // Not so for HEAD, 204 and 304. Precondition: begin().
   bool has_content() const { return framing_ != Framing::NoContent; }
   std::uint64_t content_bytes() const { return content_bytes_; }
+  // What the application called its route in a field kRouteField, which isn't sent; maybe empty.
+  std::string_view route() const { return route_; }
 
  private:
   enum class Framing : std::uint8_t { NoContent, Length, Chunked, UntilClose };
@@ -82,6 +87,7 @@ class ResponseSerializer {
   void end_head(std::uint64_t size, Last last);
 
   OutputBuffer head_;
+  std::string route_;
   std::uint64_t remaining_ = 0;  // of an announced Content-Length
   std::uint64_t content_bytes_ = 0;
   Framing framing_ = Framing::Chunked;

@@ -149,7 +149,7 @@ class Session final : private net::StreamObserver {
   void log_cut(Blame blame);
   void log_line(const http::RequestHead& request, const Address& client, int status,
                 std::uint64_t content_bytes, std::chrono::steady_clock::duration taken,
-                Ending ending);
+                Ending ending, std::string_view route);
   void log_late(Ending ending);
   std::uint64_t waiting_bytes() const;
   std::chrono::steady_clock::duration request_time() const;
@@ -161,6 +161,7 @@ class Session final : private net::StreamObserver {
     std::chrono::steady_clock::time_point received;
     std::uint64_t content_bytes;
     int status;
+    std::string route;
   };
 
   SessionHost& host_;

@@ -24,9 +24,9 @@ void Session::log_response() {
   const std::uint64_t content_bytes = http_.response_content_bytes();
   if (content_bytes <= host_.options.outgoing.high_bytes || writable())
     return log_request(http_.response_status());
-  late_ = std::make_unique<LateResponse>(LateResponse{http_.take_request(), std::move(forwarded_),
-                                                      received_, content_bytes,
-                                                      http_.response_status()});
+  late_ = std::make_unique<LateResponse>(
+      LateResponse{http_.take_request(), std::move(forwarded_), received_, content_bytes,
+                   http_.response_status(), std::string(http_.route())});
 }
 
 void Session::log_request(int status, Ending ending) {
@@ -35,7 +35,8 @@ void Session::log_request(int status, Ending ending) {
   if (ending == Ending::Cut) {
     content_bytes -= std::min(content_bytes, waiting_bytes() + exchange_.unsent_file_bytes());
   }
-  log_line(http_.request(), connection().client, status, content_bytes, request_time(), ending);
+  log_line(http_.request(), connection().client, status, content_bytes, request_time(), ending,
+           http_.route());
 }
 
 // What the client hasn't been sent, or hadn't when it was last looked at: a connection that failed
@@ -52,7 +53,7 @@ void Session::log_late(Ending ending) {
   if (host_.times_requests) taken = std::chrono::steady_clock::now() - late->received;
   if (ending == Ending::Cut) late->content_bytes -= std::min(late->content_bytes, waiting_bytes());
   log_line(late->request, late->forwarded ? late->forwarded->client : connection_.client,
-           late->status, late->content_bytes, taken, ending);
+           late->status, late->content_bytes, taken, ending, late->route);
 }
 
 void Session::log_cut(Blame blame) {
@@ -71,8 +72,10 @@ void Session::log_cut(Blame blame) {
 
 void Session::log_line(const http::RequestHead& request, const Address& client, int status,
                        std::uint64_t content_bytes, std::chrono::steady_clock::duration taken,
-                       Ending ending) {
+                       Ending ending, std::string_view route) {
   if (host_.times_requests) host_.metrics->request_duration.observe(taken);
+  if (!route.empty())
+    host_.metrics->count_route(route, status >= 500 || ending == Ending::Cut, taken);
   if (ending == Ending::Cut) {
     host_.metrics->count_cut_response();
   } else {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import time
 
 import pytest
@@ -71,6 +72,37 @@ def test_what_a_killed_worker_had_open_is_counted_as_cut() -> None:
     assert totals[row("cppasgi_websocket_disconnects_total", "1006").word] == 7
     assert totals[row("cppasgi_http_requests_in_flight").word] == 0
     assert totals[row("cppasgi_websocket_connections").word] == 0
+    board.close()
+
+
+def test_routes_add_up_by_name_and_are_bounded() -> None:
+    offset, size, count = _native.METRICS_ROUTES
+    board = MetricsBoard.create(slots=2)
+
+    def write_route(slot: BoardSlot, place: int, name: str, *counts: int) -> None:
+        text = name.encode()
+        route = struct.pack(f"=4Q{len(text)}s", len(text), *counts, text)
+        begin = slot.place * _native.METRICS_BYTES + offset + place * size
+        board._memory[begin : begin + len(route)] = route
+
+    first, second = board.allocate(), board.allocate()
+    write_route(first, 0, "/a", 1, 0, 5)
+    write_route(first, 1, "/b", 2, 1, 6)
+    write_route(second, 0, "/b", 3, 0, 7)
+    write_route(second, count - 1, "", 4, 4, 8)
+    expected = {"/a": (1, 0, 5), "/b": (5, 1, 13), "other": (4, 4, 8)}
+    assert board.routes() == expected
+    board.retire(second)
+    assert board.routes() == expected
+    # New workers with new names, again and again.
+    for number in range(100):
+        slot = board.allocate()
+        write_route(slot, 0, f"/{number}", 1, 0, 0)
+        board.retire(slot)
+    routes = board.routes()
+    assert len(routes) == count
+    assert sum(each.requests for each in routes.values()) == 1 + 5 + 4 + 100
+    assert routes["/a"] == (1, 0, 5)
     board.close()
 
 

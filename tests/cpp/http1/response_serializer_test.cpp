@@ -54,6 +54,24 @@ TEST_CASE("Response: content in one piece gets its length (RFC 9112 6.3)", "[htt
         "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
 }
 
+TEST_CASE("Response: the field that names a route is for the server", "[http1]") {
+  Http1Protocol protocol(kLimits);
+  protocol.receive_data(kGet);
+  protocol.send_head({200, {{"Cppasgi-Route", " /a/<id> "}, {"A", "1"}}}, {});
+  CHECK(protocol.route() == "/a/<id>");
+  SECTION("it isn't sent, and the next response has none") {
+    protocol.send_content("hello", Last::Yes);
+    CHECK(protocol.bytes_to_send().take() ==
+          "HTTP/1.1 200 OK\r\nA: 1\r\ncontent-length: 5\r\n\r\nhello");
+    protocol.next_request();
+    CHECK(protocol.route().empty());
+  }
+  SECTION("it stays when the server answers instead, as the application has failed") {
+    protocol.send_error(500, "", {});
+    CHECK(protocol.route() == "/a/<id>");
+  }
+}
+
 TEST_CASE("Response: content in pieces is chunked for HTTP/1.1 (RFC 9112 7.1)", "[http1]") {
   CHECK(respond_bytes(kGet, {200, {}}, {"hello", "", std::string(17, 'x'), ""}) ==
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n11\r\n" +

@@ -44,6 +44,9 @@ TEST_CASE("Metrics: every number stands in the layout, at a place of its own", "
     offsets.insert(row.offset);
     CHECK(places.emplace(row.family, row.offset).second);
   }
+  const RoutesLayout routes = routes_layout();
+  for (std::size_t word = 0; word < routes.bytes * routes.count / sizeof(Counter); ++word)
+    CHECK(offsets.insert(routes.offset + word * sizeof(Counter)).second);
   CHECK(offsets.size() * sizeof(Counter) == sizeof(Metrics));
   CHECK(*offsets.rbegin() + sizeof(Counter) == sizeof(Metrics));
 }
@@ -68,6 +71,29 @@ TEST_CASE("Metrics: responses are counted by status", "[metrics]") {
                               {"cppasgi_http_requests_total 404", 1},
                               {"cppasgi_http_requests_total 599", 1},
                               {"cppasgi_http_requests_total other", 3}});
+}
+
+TEST_CASE("Metrics: the first names of routes have a place, all others share one", "[metrics]") {
+  const MetricsBlock block(-1, 0);
+  using std::chrono::nanoseconds;
+  for (int i = 0; i < 100; ++i)
+    block->count_route("/" + std::to_string(i), i % 2 == 0, nanoseconds(5));
+  block->count_route("/7", true, nanoseconds(6));
+  const std::string longest(Route::kMostNameBytes, 'x');
+  block->count_route(longest + 'x', true, nanoseconds(0));
+  CHECK(block->routes[7].view() == "/7");
+  CHECK(block->routes[7].requests.value() == 2);
+  CHECK(block->routes[7].failures.value() == 1);
+  CHECK(block->routes[7].time.value() == 11);
+  CHECK(block->routes.back().view() == "/63");
+  CHECK(block->other_routes.requests.value() == 100 - block->routes.size() + 1);
+  CHECK(block->other_routes.view().empty());
+
+  const MetricsBlock another(-1, 0);
+  another->count_route(longest, false, nanoseconds(1));
+  another->count_route(longest.substr(1), false, nanoseconds(1));
+  CHECK(another->routes[0].view() == longest);
+  CHECK(another->routes[1].requests.value() == 1);
 }
 
 TEST_CASE("Metrics: close codes keep their number up to 1015 and from 4000 to 4099", "[metrics]") {

@@ -260,6 +260,30 @@ TEST_CASE("Session: a long response has its line once most of it has left", "[se
   CHECK(client.host.access() == lines);
 }
 
+TEST_CASE("Session: a request counts for the route that its response names", "[session][log]") {
+  Client client;
+  const auto answer = [&client](int status, std::string_view content) {
+    client.send(kGet);
+    client.responder().send_head({status, {{"cppasgi-route", "/a"}}});
+    client.responder().send_content(content, More::No);
+    client.host.finish_batch();
+  };
+  answer(200, "ok");
+  answer(404, "no");
+  answer(503, "broken");
+  client.send(kGet).answer();  // names none
+  client.wire->limit_room(1000);
+  answer(200, std::string(100'000, 'x'));
+  client.reset();
+  const Route& route = client.host.metrics->routes[0];
+  CHECK(route.view() == "/a");
+  CHECK(route.requests.value() == 4);
+  CHECK(route.failures.value() == 2);
+  CHECK(route.time.value() > 0);
+  CHECK(client.host.metrics->routes[1].requests.value() == 0);
+  CHECK(client.host.metrics->other_routes.requests.value() == 0);
+}
+
 TEST_CASE("Session: what a proxy said of one request isn't logged for the next", "[session][log]") {
   TestApplication application;
   ServerOptions options;
