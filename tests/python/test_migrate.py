@@ -37,6 +37,7 @@ REASONS = [
     ("settings.py", "import daphne", "an import"),
     ("settings.py", "DATABASE = {'USER': 'daphne'}", "a string that isn't in INSTALLED_APPS"),
     ("README.md", "daphne -b :: a:b", "not a kind of file that starts a server"),
+    ("METADATA", "daphne -b :: a:b", "not a kind of file that starts a server"),
 ]
 
 

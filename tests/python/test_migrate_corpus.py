@@ -21,6 +21,11 @@ NAMES = sorted(
 
 
 AWKWARD = [
+    ("start", "#!/usr/bin/env node\ndaphne -p 80 a:b"),
+    ("NOTES", "Options\n[all]\ndaphne -p 80 a:b"),
+    ("run", "#!/usr/bin/with-contenv bash\ns6-setuidgid daphne «daphne» -p 80 a:b"),
+    ("INSTALL", "Start it:\n\n    daphne -p 80 a:b\n"),
+    ("entrypoint", "exec «daphne» -p 80 a:b"),
     ("a.sh", "$VENV/bin/gunicorn -u /run/daphne/daphne -b a:b"),
     ("a.sh", "python /srv/daphne a:b; $PYTHON -u /srv/bin/«daphne» a:b"),
     ("a.sh", "$VENV/bin/python -m «daphne» a:b; $VENV/python3.12 bin/«daphne» -p 80 a:b"),

@@ -11,6 +11,8 @@ from cppasgi.migrating.marks import Marks
 _COPIES = (".example", ".sample", ".dist")
 _TEMPLATES = (".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".template", ".erb", ".in", *_COPIES)
 _UNITS = (".service", ".socket", ".timer", ".path", ".container")
+_SCRIPT = re.compile(r"boot|entry|env|init|launch|profile|run|serve|start|rc$")
+"""What is in the names of scripts that don't say in their first line what they are."""
 _STATEMENT = (
     r"(?<!\$)\{%.{0,500}?%\}|(?<!\$)\{#[^\n]{0,500}?#\}|<%(?!=).{0,500}?%>"
     r"|\{\{-?\s*(?:(?:if|else|end|range|with|define|template|include|block|toYaml)\b|/\*).{0,500}?\}\}"
@@ -97,13 +99,22 @@ def _kind(base: str, text: str) -> str:
     if base.endswith(_UNITS) or re.search(r"^\[(Unit|Service|Container)\]", text, re.MULTILINE):
         return "unit"
     if text.startswith("#!"):
-        return "python" if re.match(r"#!.*python", text) else "shell"
-    if re.search(r"^\[[^\]\n]+\]\s*$", text, re.MULTILINE):
+        if re.match(r"#!.*python", text):
+            return "python"
+        return "shell" if re.match(r"#!.*(sh|openrc-run|execlineb)\b", text) else ""
+    if suffix in ("ini", "cfg") or _begins_with_section(text):
         return "ini"
     if suffix == "conf" and dot:
         is_upstart = re.search(r"^(exec|script)\b", text, re.MULTILINE)
         return "shell" if is_upstart else ""
-    return "" if dot and suffix in ("ini", "cfg", "d") else "shell"
+    # Without an end to its name and without a #! it may as well be a README.
+    return "shell" if _SCRIPT.search(base) and suffix != "d" else ""
+
+
+def _begins_with_section(text: str) -> bool:
+    lines = (line.strip() for line in text.split("\n"))
+    first = next((line for line in lines if line and not line.startswith(("#", ";"))), "")
+    return first.startswith("[") and first.endswith("]")
 
 
 def _without_dots(suffixes: tuple[str, ...]) -> list[str]:
