@@ -1,0 +1,111 @@
+// What a process says that may not be able to log: each case in a process of its own.
+#include "server/process/last_words.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <pthread.h>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "support/catch.h"
+
+using namespace cppasgi;
+
+namespace {
+
+int stacks_fd = -1;
+
+// As faulthandler, which has the handlers before it called when it has written.
+void (*after_stacks)(int, siginfo_t*, void*) = nullptr;
+
+void on_dump(int signum, siginfo_t* info, void* context) {
+  constexpr std::string_view kStacks = "a \"stack\"\n  with two lines\n";
+  [[maybe_unused]] const auto size = write(stacks_fd, kStacks.data(), kStacks.size());
+  after_stacks(signum, info, context);
+}
+
+void collect() {
+  stacks_fd = collect_stacks(SIGUSR2);
+  struct sigaction handler{};
+  sigaction(SIGUSR2, nullptr, &handler);
+  after_stacks = handler.sa_sigaction;
+  handler.sa_sigaction = &on_dump;
+  sigaction(SIGUSR2, &handler, nullptr);
+}
+
+struct Outcome {
+  int status;  // of waitpid
+  std::string output;
+  std::string pid;
+};
+
+template <typename Body>
+Outcome run(Body&& body) {
+  int pipe_ends[2];
+  REQUIRE(pipe(pipe_ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    body();
+    _exit(0);
+  }
+  close(pipe_ends[1]);
+  Outcome outcome{};
+  outcome.pid = std::to_string(child);
+  char buffer[256];
+  for (ssize_t size; (size = read(pipe_ends[0], buffer, sizeof buffer)) > 0;)
+    outcome.output.append(buffer, static_cast<std::size_t>(size));
+  close(pipe_ends[0]);
+  waitpid(child, &outcome.status, 0);
+  return outcome;
+}
+
+void wait_for_writing() { std::this_thread::sleep_for(std::chrono::milliseconds(500)); }
+
+}  // namespace
+
+TEST_CASE("last words: stacks come whole, each time anew, with the process id", "[process]") {
+  const Outcome outcome = run([] {
+    collect();
+    raise(SIGUSR2);
+    wait_for_writing();
+    raise(SIGUSR2);
+    wait_for_writing();
+  });
+  const std::string once =
+      "Process " + outcome.pid + ", the stacks of its threads:\na \"stack\"\n  with two lines\n";
+  CHECK(outcome.output == once + once);
+}
+
+TEST_CASE("last words: as JSON each text is a line", "[process]") {
+  const Outcome outcome = run([] {
+    write_last_words_as_json();
+    collect();
+    raise(SIGUSR2);
+    wait_for_writing();
+  });
+  const std::string line = R"(", "level": "ERROR", "logger": "cppasgi.process", "process": )" +
+                           outcome.pid + R"(, "message": "Process )" + outcome.pid +
+                           R"(, the stacks of its threads:\na \"stack\"\n  with two lines"})" +
+                           "\n";
+  REQUIRE(outcome.output.size() > line.size());
+  CHECK(outcome.output.substr(outcome.output.size() - line.size()) == line);
+  CHECK(outcome.output.rfind(R"({"time": "20)", 0) == 0);
+}
+
+TEST_CASE("last words: an end waits for the stacks", "[process]") {
+  const Outcome outcome = run([] {
+    collect();
+    const pthread_t self = pthread_self();
+    std::thread([self] { end_with_stacks("the end:", self, SIGUSR2, 7); }).join();
+  });
+  CHECK(WEXITSTATUS(outcome.status) == 7);
+  CHECK(outcome.output.rfind("the end:\nProcess ", 0) == 0);
+  CHECK(outcome.output.find("with two lines\n") != std::string::npos);
+}
