@@ -68,7 +68,7 @@ def test_stuck_worker_is_replaced(
         assert sorted(worker["state"] for worker in states(monitor)) == ["ready", "stuck"]
         assert monitor.get("/healthz").status_code == 200
         process.wait_for_log(rf"exited with status {EXIT_STUCK}")
-        assert len(answering(process, 10)) == 1
+        answering(process, 10)  # the other one serves, and soon the successor
     process.wait_for_log(rf"(?s)exited with status {EXIT_STUCK}.*is ready")
     assert 'apps/working.py", line' in process.log()
     assert len(before & set(workers_of(process))) == 1
@@ -150,9 +150,9 @@ def test_slow_start_is_not_stuck(server: StartServer) -> None:
 
 
 def test_stop_has_bounds_of_its_own(server: StartServer) -> None:
-    process = server(APP, "--worker-timeout", "0.5", "--graceful-timeout", "3")
+    process = server(APP, "--worker-timeout", "1", "--graceful-timeout", "12")
     with process.connect() as wire:
-        wire.request("/computing/1.5")  # in 0.6 s
+        wire.request("/computing/2")  # in 0.6 s
         time.sleep(0.2)
         process.send_signal()
         assert wire.response().status == 200
@@ -198,6 +198,8 @@ def test_no_connection_waits_for_the_successor(server: StartServer, end: str) ->
             time.sleep(0.1)
         assert len(get_within(process, 2)) == 1
     process.wait_for_log(r"(?s)(exited with|was ended by).*is ready", 20)
+    if end == "killed in a replacement":
+        process.wait_for_log(r"Worker 2 \(process \d+\) has stopped", 20)
     wait_until(lambda: len(workers_of(process)) == 2, 20)
     assert answering(process) == set(workers_of(process))
     assert process.stop() == 0
