@@ -264,7 +264,9 @@ def test_rough_day(site: Site) -> None:
     lines = site.access_lines()
     left_out = int(counted["cppasgi_log_lines_dropped_total"])
     print(f"{lines} access lines, {left_out} left out")
-    assert day.whole <= lines + left_out <= day.whole + day.broken
+    deaths = site.happened.count("kill") + site.happened.count("block")
+    # A response leaves before its line: of a worker that dies in between one may be missing.
+    assert day.whole - deaths <= lines + left_out <= day.whole + day.broken
     assert descriptors(supervisor) <= files
     assert resident(supervisor) < memory + MOST_GROWTH
     assert max(map(descriptors, site.workers())) <= worker_files
