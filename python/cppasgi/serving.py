@@ -165,15 +165,15 @@ class Serving:
             self._native.start(self._lifespan.state)
         except OSError as error:
             raise ListenError(f"Couldn't listen: {error}") from error
-        self._listeners.announce()
-        self._on_accepting()
-        if self._server.notifier is not None:
-            self._server.notifier.ready()
         timeout = self._server.application_close_timeout
         reaper = asyncio.ensure_future(self._cancel_overdue(timeout)) if timeout > 0 else None
         watch = self._watch_loop()
         guard = self._guard_loop() if owns_process else None
         try:
+            self._listeners.announce()
+            self._on_accepting()
+            if self._server.notifier is not None:
+                self._server.notifier.ready()
             await self._stop.wait()
             if guard is not None:
                 guard.stop()  # a stop has bounds of its own
