@@ -51,7 +51,7 @@ class Collector:
             "cppasgi_uptime_seconds", "Age of the supervisor.", time.monotonic() - status.started
         )
         restarts = CounterMetricFamily(
-            "cppasgi_worker_restarts", "Workers started in another's place.", labels=["reason"]
+            "cppasgi_worker_restarts", "Workers that died or were replaced.", labels=["reason"]
         )
         for reason, count in status.restarts.items():
             restarts.add_metric([reason], count)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cppasgi import __version__
@@ -50,10 +50,11 @@ class SupervisorStatus:
 
     Attributes:
         workers: all that run.
-        restarts: how many workers were started in another's place so far, by reason.
+        restarts: how many workers have died or were replaced so far, by reason.
         started: when it was, on ``time.monotonic()``'s clock.
         unready: why clients should be sent elsewhere; empty when they are served.
         wanted: how many workers there are to be.
+        missing: numbers of the workers that should serve and don't run, or don't yet.
     """
 
     workers: list[WorkerStatus]
@@ -61,6 +62,7 @@ class SupervisorStatus:
     started: float
     unready: str
     wanted: int
+    missing: list[int] = field(default_factory=list)
 
     @property
     def ready(self) -> bool:
@@ -121,7 +123,8 @@ def monitoring_application(
         now = status()
         stuck = [f"worker {each.number} is stuck" for each in now.workers if each.state == "stuck"]
         if now.ready:
-            return _text(200, ", but ".join(["ready", *stuck]))
+            missing = [f"worker {number} is missing" for number in now.missing]
+            return _text(200, ", but ".join(["ready", *missing, *stuck]))
         return _text(503, f"not ready: {', '.join([now.unready, *stuck])}")
 
     pages: dict[str, Callable[[str], _Answer]] = {
@@ -169,6 +172,7 @@ def describe(board: MetricsBoard, status: SupervisorStatus) -> dict[str, Any]:
         "version": __version__,
         "ready": status.ready,
         "unready": status.unready,
+        "missing": status.missing,
         "uptime": now - status.started,
         "restarts": status.restarts,
         "totals": _summary(board.totals()),

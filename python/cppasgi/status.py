@@ -139,7 +139,8 @@ def _headline(status: Status) -> str:
 
 def _readiness(status: Status) -> str:
     if status["ready"]:
-        return "ready"
+        missing = status.get("missing", ())
+        return ", but ".join(["ready", *(f"worker {number} is missing" for number in missing)])
     # Another version's may say no reason.
     return f"not ready ({reason})" if (reason := status.get("unready")) else "not ready"
 

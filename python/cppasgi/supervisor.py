@@ -161,6 +161,7 @@ class Supervisor:
             restarts=self._workers.restarts,
             started=self._begun,
             unready=self._why_unready(),
+            missing=self._workers.missing() if self._workers.are_up else [],
             wanted=len(self._workers.slots) or self._configuration.live.workers,
         )
 

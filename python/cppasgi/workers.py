@@ -44,7 +44,8 @@ class Workers:
         settings: of the supervisor, which may change them; what lives keeps its limits.
         slots: the places, at least one.
         processes: whatever process still lives, those that drain too.
-        restarts: how many workers were started in another's place, by the reason.
+        restarts: how many workers were started in another's place, or have ended so that another
+            is needed, by the reason. Each that dies counts, though no successor lives yet.
         reached: set when one has answered as many requests as it may.
         are_up: set by the supervisor once all have started; from then on the end of one is no
             failure of the start.
@@ -94,6 +95,11 @@ class Workers:
     def ready_count(self) -> int:
         """How many have started and aren't draining."""
         return sum(worker.state == "ready" for worker in self.processes)
+
+    def missing(self) -> list[int]:
+        """The numbers of the places where nobody serves."""
+        served = {worker.number for worker in self.processes if worker.state == "ready"}
+        return [slot.number for slot in self.slots if slot.number not in served]
 
     def describe(self) -> list[WorkerStatus]:
         """What is published of each process."""
@@ -200,6 +206,11 @@ class Workers:
             return
         how = how_it_ended(status)
         logger.error("Worker %d (process %d) %s", worker.number, worker.pid, how)
+        if self.are_up and not self._stopping.is_set():
+            if status == EXIT_STUCK:
+                self.restarts["stuck"] += 1
+            elif worker.state != "draining":
+                self.restarts["died"] += 1
         if self._reloads or (self.are_up and not self._stopping.is_set()):
             pass
         elif status in (0, -signal.SIGTERM):  # asked by somebody who may be about to ask us too
@@ -209,9 +220,9 @@ class Workers:
         if worker is slot.worker and worker.state != "draining":
             if self._serves_elsewhere(slot):
                 slot.stop_listening()
-            await self._restart(slot, worker, "stuck" if status == EXIT_STUCK else "died")
+            await self._restart(slot, worker)
 
-    async def _restart(self, slot: Slot, dead: WorkerProcess, reason: str) -> None:
+    async def _restart(self, slot: Slot, dead: WorkerProcess) -> None:
         """Puts a new process in the place of one that died, again and again until one lives."""
         async with slot.changing:
             slot.failures = slot.failures + 1 if dead.age < _LONG_LIFE_SECONDS else 0
@@ -225,9 +236,7 @@ class Workers:
                         await asyncio.wait_for(self._stopping.wait(), delay)
                     if self._stopping.is_set() or slot not in self.slots:
                         return
-                if await self._start(slot):
-                    self.restarts[reason] += 1
-                else:
+                if not await self._start(slot):
                     slot.failures += 1
 
     def _serves_elsewhere(self, slot: Slot) -> bool:

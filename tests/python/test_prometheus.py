@@ -45,6 +45,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
     "stuck": ("--worker-timeout", "0"),
     "replaced": ("--worker-timeout", "2"),
     "dying": (),
+    "short": ("--workers", "2"),
     "full": ("--limit-concurrency", "3"),
 }
 """Each with its flags. None answers for ``down``."""
@@ -138,6 +139,7 @@ PROVOCATIONS = [
     Provocation("CppasgiWorkerStuck", "stuck", nothing),
     Provocation("CppasgiStuckWorkersReplaced", "replaced", block_for_good),
     Provocation("CppasgiWorkersDie", "dying", kill_worker),
+    Provocation("CppasgiWorkersMissing", "short", kill_worker),
     Provocation("CppasgiErrors", "failing", get("/raise-before")),
     Provocation("CppasgiRequestsCut", "failing", leave_within),
     Provocation("CppasgiSlowRequests", "failing", wait_long),
