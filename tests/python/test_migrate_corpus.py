@@ -19,7 +19,7 @@ NAMES = sorted(
     if path.is_file()
 )
 
-
+RUNUSERS = ["-l daphne", "daphne", "- daphne", "-g daphne daphne", "-s /bin/sh daphne"]
 AWKWARD = [
     ("start", "#!/usr/bin/env node\ndaphne -p 80 a:b"),
     ("NOTES", "Options\n[all]\ndaphne -p 80 a:b"),
@@ -35,6 +35,16 @@ AWKWARD = [
     ("a.sh", "psql -U daphne -c 'CREATE USER daphne'"),
     ("a.sh", "su daphne -c 'daphne'"),
     ("a.sh", "su daphne -c '«daphne» a:b'"),
+    *(("a.sh", f"runuser {user} -c '«daphne» a:b'") for user in RUNUSERS),
+    ("a.sh", "runuser -u daphne -- «daphne» a:b; runuser --user=daphne «daphne» a:b"),
+    ("a.sh", "runuser -udaphne -g daphne «daphne» a:b"),
+    ("x.service", "[Service]\nExecStart=runuser -l daphne -c '«daphne» a:b'"),
+    ("c.yaml", "command: runuser daphne -c '«daphne» a:b'"),
+    ("c.yaml", "command: [runuser, '-', daphne, -c, '«daphne» a:b']"),
+    ("a.sh", "daemon --user daphne --pidfile x «daphne» a:b; daemon -u daphne -- «daphne» a:b"),
+    ("a.sh", "setpriv --ruid daphne --euid daphne «daphne» a:b; ionice -u daphne -p 3"),
+    ("a.sh", "systemd-run -M daphne --uid daphne «daphne» a:b; sudo -U daphne -l"),
+    ("a.sh", "npx -p daphne -- «daphne» a:b; xvfb-run -f daphne -n 3 «daphne» a:b"),
     ("a.sh", "docker run daphne -b 0.0.0.0 a:b"),
     ("a.sh", "nice -n10 «daphne» a:b"),
     ("a.sh", "createuser daphne; adduser --system daphne; id daphne"),

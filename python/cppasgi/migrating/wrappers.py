@@ -18,12 +18,16 @@ class Wrapper:
     """Where a verb has to come first, such as ``run``: the verbs, each with its own `skip`."""
     dashes: bool = False
     """Whether the command only begins after ``--``."""
+    needs: frozenset[str] = frozenset()
+    """Options of which one has to stand there, for else the arguments name no command."""
 
     def command(self, arguments: Sequence[str]) -> int | None:
         """Where among the arguments the command begins."""
         if self.dashes:
             return list(arguments).index("--") + 1 if "--" in arguments else None
         position = self._after_options(arguments, 0)
+        if self.needs and not any(self._is_needed(word) for word in arguments[:position]):
+            return None
         skip = self.skip
         if self.verbs:
             if position >= len(arguments) or arguments[position] not in self.verbs:
@@ -34,6 +38,11 @@ class Wrapper:
         if arguments[position : position + 1] == ["--"]:
             position += 1
         return position
+
+    def _is_needed(self, word: str) -> bool:
+        return word.partition("=")[0] in self.needs or (
+            not word.startswith("--") and word[:2] in self.needs
+        )
 
     def _after_options(self, arguments: Sequence[str], position: int) -> int:
         while position < len(arguments) and arguments[position].startswith("-"):
@@ -68,11 +77,13 @@ WRAPPERS: dict[str, Wrapper] = {
     "exec": _wrapper("-a"),
     "env": _wrapper("-u --unset -C --chdir"),
     "nice": _wrapper("-n --adjustment"),
-    "ionice": _wrapper("-c --class -n --classdata"),
+    "ionice": _wrapper("-c --class -n --classdata -p --pid -P --pgid -u --uid"),
     "sudo": _wrapper(
         "-u --user -g --group -h --host -p --prompt -C --close-from -r --role -t --type -T "
-        "--command-timeout -D --chdir -R --chroot"
+        "--command-timeout -D --chdir -R --chroot -U --other-user"
     ),
+    "npx": _wrapper("-p --package -w --workspace"),
+    "xvfb-run": _wrapper("-e -f -n -p -s --error-file --auth-file --server-num --server-args"),
     "doas": _wrapper("-u -C"),
     "time": _wrapper("-f --format -o --output"),
     "timeout": _wrapper("-s --signal -k --kill-after", skip=1),
@@ -83,16 +94,23 @@ WRAPPERS: dict[str, Wrapper] = {
     "numactl": _wrapper("-m -N -C -i"),
     "strace": _wrapper("-o -e -p -s -u"),
     "flock": _wrapper("-w --timeout -E", skip=1),
-    "runuser": _wrapper("-u --user -g --group -G --supp-group"),
+    # Without -u it is as su: the first word is the user, and -c has the command.
+    "runuser": Wrapper(
+        valued=frozenset(["-u", "--user", "-g", "--group", "-G", "--supp-group"]),
+        needs=frozenset(["-u", "--user"]),
+    ),
+    "daemon": _wrapper("-u --user -n --name -D --chdir -F --pidfile -P --pidfiles -o --output"),
     "chpst": _wrapper("-u -U -e -/ -n -l -L -m -d -o -p -f -c"),
     "setuidgid": _RUN_AS,
     "s6-setuidgid": _RUN_AS,
     "gosu": _RUN_AS,
     "su-exec": _RUN_AS,
-    "setpriv": _wrapper("--reuid --regid --groups"),
+    "setpriv": _wrapper("--reuid --regid --ruid --rgid --euid --egid --groups"),
     "tini": _wrapper("-p -e"),
     "dumb-init": _wrapper("-r --rewrite"),
-    "systemd-run": _wrapper("-p --property -u --unit -E --setenv --uid --gid --slice"),
+    "systemd-run": _wrapper(
+        "-p --property -u --unit -E --setenv --uid --gid --slice -M --machine -H --host"
+    ),
     "systemd-cat": _wrapper("-t --identifier -p --priority"),
     "dockerize": _wrapper("-wait -timeout -template -stdout -stderr -wait-retry-interval"),
     "screen": _wrapper("-S -dmS -L -c -t"),
@@ -124,11 +142,8 @@ WRAPPERS: dict[str, Wrapper] = {
             "ddtrace-run",
             "with-contenv",
             "unbuffer",
-            "daemon",
             "caffeinate",
-            "xvfb-run",
             "@reboot",
-            "npx",
             "start-nginx",
             "start-pgbouncer",
         ],
