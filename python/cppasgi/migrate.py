@@ -80,14 +80,16 @@ def main(args: Sequence[str]) -> None:
         "--write", action="store_true", help="change the files; each is kept as FILE.daphne"
     )
     group.add_argument(
-        "--undo", action="store_true", help="bring what --write kept back into the files"
+        "--undo",
+        action="store_true",
+        help="bring back what --write kept, unless the file was changed since",
     )
     options = parser.parse_args(args)
     failed = False
     for path in options.files:
         try:
             if options.undo:
-                print(f"{path}: as it was, from {files.undo(path)}", file=sys.stderr)
+                _undo(path)
             else:
                 _migrate_file(path, options.write)
         except (OSError, RuntimeError, ValueError) as error:
@@ -96,6 +98,25 @@ def main(args: Sequence[str]) -> None:
             failed = True
     if failed:
         sys.exit(1)
+
+
+def _undo(path: Path) -> None:
+    """Brings the old text back, but only in place of what this module made of it."""
+    real = path.resolve(strict=True)
+    backup = files.backup_of(real)
+    if not backup.exists():
+        print(f"{path}: nothing to undo, for there is no {backup}", file=sys.stderr)
+        return
+    present, kept = real.read_bytes(), files.read(backup)
+    # The kind of a file is in its name, and a link to it may have another.
+    made = [migrate(name, kept.text)[0] for name in dict.fromkeys((path.name, real.name))]
+    if present not in [kept.encoded(text) for text in made if text != kept.text]:
+        raise ValueError(
+            f"isn't what migrate makes of {backup}: it was changed since, or that is no backup of "
+            "it; both stay as they are, so compare them and bring back by hand what you need"
+        )
+    files.undo(real)
+    print(f"{path}: as it was, from {backup}", file=sys.stderr)
 
 
 def _migrate_file(path: Path, write: bool) -> None:

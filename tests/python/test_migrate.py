@@ -152,6 +152,48 @@ def test_owner_mode_and_links_stay_and_undo_brings_the_file_back(
     assert not backup.exists()
 
 
+UNDOABLE = b'FROM x\nCMD ["daphne", "x:y"]\nUSER daphne\n'
+MIGRATED = UNDOABLE.replace(b'["daphne', b'["cppasgi')
+
+
+@pytest.mark.parametrize(
+    ("text", "backup"),
+    [
+        (b'FROM x\nCMD ["gunicorn", "x:y"]\n', UNDOABLE),
+        (UNDOABLE, UNDOABLE),
+        (MIGRATED + b"EXPOSE 80\n", UNDOABLE),
+        (MIGRATED.replace(b"USER daphne", b"USER cppasgi"), UNDOABLE),
+        (MIGRATED, UNDOABLE + b"EXPOSE 80\n"),
+        (MIGRATED.decode().encode("utf-8-sig"), UNDOABLE),
+        (MIGRATED, b"\x7fELF\0"),
+        (MIGRATED, b""),
+    ],
+)
+def test_undo_replaces_and_removes_nothing_but_what_write_made(
+    server_command: list[str], tmp_path: Path, text: bytes, backup: bytes
+) -> None:
+    file, kept = tmp_path / "Dockerfile", tmp_path / "Dockerfile.daphne"
+    file.write_bytes(text)
+    kept.write_bytes(backup)
+    result = run(server_command, "--undo", file)
+    assert result.returncode == 1
+    assert f"cppasgi migrate: {file}: is" in result.stderr
+    assert (file.read_bytes(), kept.read_bytes()) == (text, backup)
+
+
+def test_undo_of_all_files_passes_over_those_that_were_not_changed(
+    server_command: list[str], tmp_path: Path
+) -> None:
+    changed, unchanged = tmp_path / "Procfile", tmp_path / "main.tf"
+    changed.write_text("web: daphne a:b")
+    unchanged.write_text("# Nothing starts here.")
+    run(server_command, "--write", changed, unchanged)
+    result = run(server_command, "--undo", changed, unchanged)
+    assert result.returncode == 0
+    assert f"{unchanged}: nothing to undo, for there is no {unchanged}.daphne\n" in result.stderr
+    assert changed.read_text() == "web: daphne a:b"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 def test_a_file_keeps_its_encoding(
     server_command: list[str], tmp_path: Path, encoding: str
@@ -160,6 +202,8 @@ def test_a_file_keeps_its_encoding(
     file.write_bytes("web: daphne a:b\r\n# é".encode(encoding))
     assert run(server_command, "--write", file).returncode == 0
     assert file.read_bytes() == "web: cppasgi a:b\r\n# é".encode(encoding)
+    assert run(server_command, "--undo", file).returncode == 0
+    assert file.read_bytes() == "web: daphne a:b\r\n# é".encode(encoding)
 
 
 def test_yaml_without_a_parser_is_named(server_command: list[str], tmp_path: Path) -> None:
@@ -205,7 +249,7 @@ def test_a_second_run_finds_nothing(server_command: list[str], tmp_path: Path) -
         (["broken.toml"], 1, "cppasgi migrate: broken.toml: is no TOML: "),
         (["broken.ini"], 1, "cppasgi migrate: broken.ini: is no INI file: "),
         (["broken.py"], 1, "cppasgi migrate: broken.py: is no Python: "),
-        (["--undo", "broken.py"], 1, "cppasgi migrate: broken.py: No such file or directory\n"),
+        (["--undo", "absent"], 1, "cppasgi migrate: absent: No such file or directory\n"),
         (["--undo", "--write", "x"], 2, "not allowed with argument"),
     ],
 )
