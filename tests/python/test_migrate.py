@@ -206,6 +206,30 @@ def test_a_file_keeps_its_encoding(
     assert file.read_bytes() == "web: daphne a:b\r\n# é".encode(encoding)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.py", "# -*- coding: latin-1 -*-\n# é\nX = 'é'\nINSTALLED_APPS = ['daphne']"),
+        ("c.yaml", "# é\nx: é\ncommand: daphne -p 80 a:b"),
+        ("p.json", '{"x": "é", "scripts": {"a": "daphne -p 80 a:b"}}'),
+        ("p.toml", "# é\n[tool.pdm.scripts]\na = 'daphne -p 80 a:b -s é'"),
+        ("s.conf", "; é\n[program:x]\ncommand=daphne -p 80 a:b -s é"),
+        ("s.service", "# é\n[Service]\nExecStart=/v/daphne -p 80 a:b -s é"),
+        ("Dockerfile", '# é\nCMD ["daphne", "-s", "é", "a:b"]'),
+        ("Makefile", "# é\nx:\n\tdaphne -s é a:b"),
+        ("x.sh", "# é\ndaphne -s é a:b"),
+    ],
+)
+def test_files_of_every_kind_may_be_in_latin_1(
+    server_command: list[str], tmp_path: Path, name: str, text: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(text.encode("latin-1"))
+    result = run(server_command, "--write", file)
+    assert result.returncode == 0, result.stderr
+    assert file.read_bytes() == text.replace("daphne", "cppasgi").encode("latin-1")
+
+
 def test_yaml_without_a_parser_is_named(server_command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "compose.yaml"
     file.write_text("command: daphne -p 80 a:b")

@@ -45,8 +45,12 @@ class Marks:
 
     @property
     def marked(self) -> str:
-        """The text with marks, and with a line feed alone at the ends of lines."""
-        return self._replaced(lambda number: f"{self._prefix}{number:04d}").replace("\r\n", "\n")
+        """The text with marks, for parsers: with a line feed alone at the ends of lines.
+
+        Bytes that aren't UTF-8 are there as U+FFFD, for as they are read no parser takes them.
+        """
+        text = self._replaced(lambda number: f"{self._prefix}{number:04d}").replace("\r\n", "\n")
+        return re.sub(r"[\udc80-\udcff]", "\ufffd", text)
 
     @property
     def changed(self) -> str:
