@@ -19,9 +19,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cppasgi.migrating import files, kinds
+from cppasgi.migrating.commands import KNOWS_THE_PROCESS
 from cppasgi.migrating.marks import Marks
 
+_NAME_OF_PROCESS = "the command is cppasgi now, and this doesn't find it by the name daphne"
 _NOT_CARRIED_OVER = (
+    (re.compile(r"(?<!\w)ps\s[^|;&]*\|\s*[ef]?grep\b.*\[?d\]?aphne"), _NAME_OF_PROCESS),
     (
         re.compile(r"(?<![\w.+-])(ssl|tls|haproxy):(?=[\w\\])"),
         "{0} endpoints are not supported yet, and with one the server doesn't start: let a proxy "
@@ -133,6 +136,9 @@ def _migrate_file(path: Path, write: bool) -> None:
         sys.stdout.write(_printable(line))
     for number, note in _losses(new) if new != old else ():
         print(f"{path}:{number}: not carried over: {note}", file=sys.stderr)
+    for number, reason, _ in left:
+        if KNOWS_THE_PROCESS in reason or re.search("(allow|white)list_externals", reason):
+            print(f"{path}:{number}: not carried over: {_NAME_OF_PROCESS}", file=sys.stderr)
     for number, reason, line in left:
         print(_printable(f"{path}:{number}: left as it is ({reason}): {line}"), file=sys.stderr)
 

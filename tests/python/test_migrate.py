@@ -111,6 +111,36 @@ def test_what_is_not_carried_over_is_named(
         assert f"start.sh:2: not carried over: {note}" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("k.yaml", "livenessProbe:\n  exec:\n    command: [pgrep, daphne]", 3),
+        ("k.yaml", "command:\n- pgrep\n- -u\n- daphne\n- -f\n- daphne", 6),
+        ("k.yaml", "preStop: {exec: {command: [sh, -c, pkill -TERM daphne]}}", 1),
+        ("Dockerfile", "FROM x\nHEALTHCHECK CMD pgrep -x daphne", 2),
+        ("s.service", "[Service]\nExecStop=/bin/pkill daphne", 2),
+        ("a.sh", "kill $(pidof -x daphne)", 1),
+        ("a.sh", "sudo killall -9 daphne", 1),
+        ("a.sh", "start-stop-daemon --stop --name daphne", 1),
+        ("a.sh", "daphne a:b &\nps aux | grep [d]aphne", 2),
+        ("tox.ini", "[testenv]\nallowlist_externals =\n  daphne", 3),
+        ("a.sh", "pkill -u daphne python", None),
+        ("a.sh", "ps aux; grep daphne /etc/passwd", None),
+        ("a.sh", "echo pkill daphne", None),
+        ("tox.ini", "[testenv]\ndeps = daphne", None),
+    ],
+)
+def test_what_knows_the_process_by_its_name_is_not_carried_over(
+    server_command: list[str], tmp_path: Path, name: str, text: str, line: int | None
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    said = run(server_command, file).stderr
+    noted = [part.split(":")[1] for part in said.split("\n") if ": not carried over: " in part]
+    assert noted == ([] if line is None else [str(line)])
+    assert "the command is cppasgi now" in said or line is None
+
+
 def test_owner_mode_and_links_stay_and_undo_brings_the_file_back(
     server_command: list[str], tmp_path: Path
 ) -> None:

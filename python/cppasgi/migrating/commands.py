@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 
 from cppasgi.migrating import shell
 from cppasgi.migrating.marks import Marks
 from cppasgi.migrating.shell import Command, Word
-from cppasgi.migrating.wrappers import LOOKUPS, SHELLS, STRINGS, WRAPPERS
+from cppasgi.migrating.wrappers import (
+    BY_NAME,
+    LOOKUPS,
+    SHELLS,
+    STRINGS,
+    USERS_AND_GROUPS,
+    WRAPPERS,
+)
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)\+?=(.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:\[[@*]\])?(?::?[-=]([^}]*))?\})")
@@ -16,6 +24,7 @@ _KEYWORDS = ("if", "then", "elif", "else", "while", "until", "do", "!", "{", "co
 _NO_COMMANDS = ("for", "case", "select", "function", "alias", "[", "[[", "test")
 _DECLARATIONS = ("export", "readonly", "local", "declare", "typeset")
 _APPLICATION = re.compile(r"[\w.$-]+:[\w.$-]+")
+KNOWS_THE_PROCESS = "which knows the process by its name"
 ALONE = "alone, without an application, it may be a word that another program knows"
 
 
@@ -138,7 +147,11 @@ class Finder:
             self._wrapped(name, words, arguments, alone)
         shown = self.marks.restored(name)
         self._leave(words[:1], "part of another name")
-        self._leave(words[1:], f"an argument of {shown}, not a command")
+        for before, word in itertools.pairwise(words):
+            known = name in BY_NAME and before.value not in USERS_AND_GROUPS
+            known = known or (name == "start-stop-daemon" and before.value in ("-n", "--name"))
+            reason = KNOWS_THE_PROCESS if known else "not a command"
+            self._leave([word], f"an argument of {shown}, {reason}")
 
     def _leave(self, words: list[Word], reason: str) -> None:
         for word in words:

@@ -173,3 +173,7 @@ STRINGS = {
 SHELLS = ("sh", "bash", "dash", "zsh", "ash", "ksh", "busybox")
 LOOKUPS = ("which", "command", "type", "hash", "whereis", "realpath", "readlink")
 """What says where a program is."""
+BY_NAME = ("pgrep", "pkill", "pidof", "killall", "pidwait", "killproc", "pidofproc")
+"""What finds processes by their name."""
+USERS_AND_GROUPS = ("-u", "-U", "-g", "-G", "--user", "--euid", "--uid", "--group", "--pgroup")
+"""Options of these that are followed by a name of something else."""
