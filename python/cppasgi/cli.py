@@ -37,10 +37,15 @@ from cppasgi.loops import thread_pool_size
 from cppasgi.options import OptionParser
 from cppasgi.process_options import is_supervised
 from cppasgi.server import Server
-from cppasgi.signals import handled, pass_over_supervisors_signals, write_stacks_on_signal
+from cppasgi.signals import (
+    handled,
+    pass_over_supervisors_signals,
+    survive_early_signals,
+    write_stacks_on_signal,
+)
 from cppasgi.stop_times import END_SECONDS
 from cppasgi.systemd import Notifier
-from cppasgi.worker import Worker
+from cppasgi.worker import VARIABLE, Worker
 
 logger = logging.getLogger("cppasgi.cli")
 
@@ -102,6 +107,7 @@ class CommandLineInterface:
 
             status.main(sys.argv[1], sys.argv[2:])
             return
+        survive_early_signals(is_worker=VARIABLE in os.environ)
         _fill_standard_descriptors()
         interface = cls()
         try:

@@ -127,6 +127,20 @@ def handled(signum: signal.Signals, function: Callable[[], object]) -> Iterator[
         signal.signal(signum, signal.SIG_IGN)
 
 
+def survive_early_signals(*, is_worker: bool) -> None:
+    """Has a process that starts survive signals that it has no use for yet. Main thread only.
+
+    Their defaults are its end, or its stop. A worker that starts still ends by SIGHUP, with which
+    its supervisor has it make room. What the application starts doesn't ignore any of them.
+    """
+    early = [signal.SIGUSR1, signal.SIGUSR2]
+    if not is_worker:
+        early += [signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU]
+    for signum in early:
+        if signal.getsignal(signum) is signal.SIG_DFL:
+            signal.signal(signum, lambda _signum, _frame: None)
+
+
 def pass_over_supervisors_signals() -> None:
     """Has a process without workers survive the signals that are about them. Main thread only.
 

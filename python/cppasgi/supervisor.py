@@ -169,7 +169,8 @@ class Supervisor:
         if self._stopping.is_set():
             return "stopping"
         if not self._workers.are_up:
-            ready, wanted = self._workers.ready_count(), self._configuration.live.workers
+            ready = self._workers.ready_count()
+            wanted = len(self._workers.slots) or self._configuration.live.workers
             return f"starting, {ready} of {wanted} workers are ready"
         if self._workers.some_answers():
             return ""
@@ -189,8 +190,20 @@ class Supervisor:
         on(signal.SIGHUP, self.replace_workers)
         on(signal.SIGUSR1, self._reopen_logs)
         on(signal.SIGUSR2, lambda: self._jobs.begin(self._workers.write_stacks()))
-        on(signal.SIGTTIN, lambda: self._jobs.begin(self._workers.add()))
-        on(signal.SIGTTOU, self._workers.take_away)
+        on(signal.SIGTTIN, self._add_worker)
+        on(signal.SIGTTOU, self._take_worker_away)
+
+    def _add_worker(self) -> None:
+        if self._has_places():
+            self._jobs.begin(self._workers.add())
+
+    def _take_worker_away(self) -> None:
+        if self._has_places():
+            self._workers.take_away()
+
+    def _has_places(self) -> bool:
+        """Whether there are places for workers, whose number can be changed."""
+        return bool(self._workers.slots) and not self._stopping.is_set()
 
     def _on_stop(self, _restarts: bool) -> None:
         self._asked_to_stop = True

@@ -150,11 +150,13 @@ class Workers:
     async def _start_all(self) -> None:
         """Starts a worker in every place; one that can't start ends everything."""
         stopping = self._jobs.begin(self._stopping.wait())
-        left: set[asyncio.Task[Any]] = {self._jobs.begin(self._start(slot)) for slot in self.slots}
+        starts = {self._jobs.begin(self._start(slot)): slot for slot in self.slots}
+        left: set[asyncio.Task[Any]] = set(starts)
         while left and not stopping.done():
             done, left = await asyncio.wait({*left, stopping}, return_when=asyncio.FIRST_COMPLETED)
             left.discard(stopping)
-            if not all(task.result() for task in done) and not self._reloads:
+            failed = {starts[task] for task in done if task in starts and not task.result()}
+            if not failed.isdisjoint(self.slots) and not self._reloads:  # the rest: taken away
                 self._stopping.set()
                 return
 
