@@ -17,14 +17,28 @@ logger = logging.getLogger("cppasgi.server")
 class AccessLogFile:
     """A file that is appended to, and that can be opened again under the same descriptor."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, is_required: bool) -> None:
         """Opens the file.
+
+        If it can't be opened and isn't required, lines are lost, and counted, until `reopen()`.
 
         Raises:
             OSError: it can't be opened.
         """
         self.path = path
-        self._descriptor = self._open()
+        try:
+            self._descriptor = self._open()
+        except OSError as error:
+            if is_required:
+                raise
+            logger.error(
+                "Can't open the access log %s: %s: its lines are left out until SIGUSR1",
+                path,
+                error.strerror,
+            )
+            # Without O_NONBLOCK the writer would open it once more, and stay there at `reopen()`.
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            self._descriptor = os.open("/dev/full", flags)
 
     def fileno(self) -> int:
         """The descriptor, the same as long as this object lives."""
@@ -51,11 +65,14 @@ class AccessLogFile:
             return os.open(self.path, os.O_RDWR | os.O_NONBLOCK | flags)
 
 
-def open_access_log(path: str | None, verbosity: int) -> HasFileno | None:
+def open_access_log(
+    path: str | None, verbosity: int, *, is_required: bool = True
+) -> HasFileno | None:
     """Opens the access log that the command line asks for.
 
     Same as Daphne's: by default standard output from verbosity 1 on, and none below; ``-`` is
-    standard output at any verbosity; a file is appended to.
+    standard output at any verbosity; a file is appended to, and may be missing unless it
+    ``is_required``.
 
     Returns:
         Something with a descriptor, to be kept open as long as the server runs, or None.
@@ -67,7 +84,7 @@ def open_access_log(path: str | None, verbosity: int) -> HasFileno | None:
         return None
     if not path or path == "-":
         return sys.stdout
-    return AccessLogFile(path)
+    return AccessLogFile(path, is_required=is_required)
 
 
 def reopen_access_log(log: HasFileno | None) -> None:

@@ -267,7 +267,11 @@ class CommandLineInterface:
         worker: Worker | None,
     ) -> None:
         try:
-            access_log = open_access_log(options.access_log, options.verbosity)
+            access_log = open_access_log(
+                options.access_log,
+                options.verbosity,
+                is_required=worker is None or not worker.is_late,
+            )
         except OSError as error:
             _fail(f"Can't open the access log {options.access_log}: {error.strerror}", EXIT_FAILURE)
         arguments = self.server_arguments(options)

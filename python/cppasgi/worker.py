@@ -32,6 +32,7 @@ class Worker(NamedTuple):
         ready_fd: the end of a pipe: a byte says ready, closing it without one says failed. One
             more says that ``requests`` are answered.
         requests: after which the worker is to be replaced; 0 is never.
+        is_late: whether the service is up already, so that no log may keep it from going on.
         board: where it counts; None where its supervisor's version of cppasgi counts otherwise.
     """
 
@@ -41,6 +42,7 @@ class Worker(NamedTuple):
     ready_fd: int
     board: BoardSlot | None
     requests: int = 0
+    is_late: bool = False
 
     @classmethod
     def inherited(cls, environ: MutableMapping[str, str]) -> Worker | None:

@@ -72,8 +72,12 @@ class WorkerProcess:
         limits: WorkerLimits,
         slot: BoardSlot,
         on_served: Callable[[], object],
+        *,
+        is_late: bool,
     ) -> WorkerProcess:
         """Starts a process that serves on bound sockets; it calls back after its requests.
+
+        `Worker` says what ``is_late`` means.
 
         Raises:
             OSError: the process can't be started.
@@ -87,6 +91,7 @@ class WorkerProcess:
                 ready_fd=write_end,
                 board=slot,
                 requests=limits.requests,
+                is_late=is_late,
             )
             process = subprocess.Popen(
                 command,

@@ -172,6 +172,7 @@ class Workers:
                 self.settings.limits.for_one(),
                 place,
                 self.reached.set,
+                is_late=self.are_up,
             )
         except Exception as error:
             if place is not None:
