@@ -22,9 +22,13 @@ class Jobs:
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Begins one."""
         job = asyncio.ensure_future(work)
+        self.adopt(job)
+        return job
+
+    def adopt(self, job: asyncio.Task[Any]) -> None:
+        """Looks after one that has begun."""
         self._jobs.add(job)
         job.add_done_callback(self._on_done)
-        return job
 
     def begin_permanent(self, work: Callable[[], Awaitable[object]]) -> None:
         """Begins one that has no end: after a failure ``work`` is called again."""

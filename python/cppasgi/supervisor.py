@@ -147,11 +147,12 @@ class Supervisor:
         """From now on the endpoint of the metrics answers, to the very end."""
         if self._monitor is None:
             return
-        serving = self._monitoring.begin(self._monitor.serve())
+        serving = asyncio.ensure_future(self._monitor.serve())
         try:
             await self._monitor.started()
         except RuntimeError:
             await serving  # raises the reason
+        self._monitoring.adopt(serving)
         logger.info("Metrics at %s", ", ".join(self._monitor.endpoints))
 
     def describe(self) -> SupervisorStatus:

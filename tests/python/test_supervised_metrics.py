@@ -166,3 +166,4 @@ def test_taken_metrics_address_is_one_line(server: StartServer, tmp_path: Path) 
     other = server(APP, *flags(tmp_path), listen=False)
     assert other.wait() == 1
     assert other.log().splitlines()[-1].startswith("cppasgi: Listen failure: Couldn't listen on")
+    assert "Traceback" not in other.log()
