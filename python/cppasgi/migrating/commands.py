@@ -168,6 +168,7 @@ class Finder:
     def _assign(self, found: re.Match[str]) -> None:
         self.set_variable(found[1], found[2])
         name = self.marks.restored(found[1])
+        self.marks.leave(found[1], "the name of a variable")
         self.marks.leave(found[0], f"the value of {name}, which no command here runs")
 
     def _variable(self, variable: re.Match[str], head: str, words: list[Word]) -> None:
@@ -201,6 +202,13 @@ class Finder:
                 self._program(module, [word.value for word in words[position + 2 :]])
                 return
         for position, word in enumerate(words[1:], 1):
+            joined = re.match(r"-[A-Za-z]*?m(?=\w)", word.value)
+            if joined and self.marks.is_name(word.value[joined.end() :]):
+                self._program(
+                    word.value[joined.end() :],
+                    [argument.value for argument in words[position + 1 :]],
+                )
+                return
             if word.value.startswith("-"):
                 continue
             folder = word.value.rsplit("/", 1)[0]

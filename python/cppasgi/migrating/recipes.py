@@ -58,9 +58,12 @@ def _instructions(text: str) -> list[tuple[str, str]]:
         parts = [line.rstrip()]
         while parts[-1].endswith(continued):
             parts[-1] = parts[-1][:-1]
-            following = next(lines, "")
-            while following.lstrip().startswith("#"):
-                following = next(lines, "")
+            following = next(lines, None)
+            # Comments and blank lines within a continued one count for nothing.
+            while following is not None and re.match(r"\s*(#|$)", following):
+                following = next(lines, None)
+            if following is None:
+                break
             parts.append(following.rstrip())
         name, _, rest = " ".join(parts).strip().partition(" ")
         document = []
@@ -93,6 +96,7 @@ def read_makefile(marks: Marks, text: str) -> None:
         if variable := re.match(r"(?:export\s+|override\s+)*([\w.-]+)\s*[:?+]*=\s*(.*)", line):
             finder.set_variable(variable[1], _unquoted(variable[2]))
             name = marks.restored(variable[1])
+            marks.leave(variable[1], "the name of a variable")
             marks.leave(line, f"the value of {name}, which no recipe here runs")
         elif line[:1] in ("\t", " "):
             recipes.append(line.strip().lstrip("@-+ "))

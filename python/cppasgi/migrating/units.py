@@ -30,7 +30,11 @@ def read_unit(marks: Marks, text: str) -> None:
         line = " ".join(parts)
         key, _, value = line.partition("=")
         if key.strip().startswith("Exec"):
-            finder.script(value.strip().lstrip("-@:+!|"))
+            command = value.strip().lstrip("-@:+!|")
+            if "@" in value.strip().removesuffix(command):
+                # The second word is the name that the process gets.
+                command = re.sub(r"^(\S+)\s+[^\s-]\S*", r"\1", command)
+            finder.script(command)
         marks.leave(line, f"the value of {marks.restored(key.strip())}, not a command")
 
 
