@@ -31,7 +31,7 @@ NEEDED = {
     "ss -ltnp 'sport = :8000'": r"LISTEN .*:(?P<port>\d+) ",
 }
 """How each command of troubleshooting.md begins, and what it prints for a healthy server."""
-ELSEWHERE = ("PID=", "export ", "psql ")
+ELSEWHERE = ("PID=", "METRICS=", "psql ")
 """What needs systemd or PostgreSQL, or sets what the others use."""
 
 
@@ -106,7 +106,7 @@ def test_the_commands_against_trouble_work(server: StartServer, tmp_path: Path) 
     environment = {
         **os.environ,
         "PID": str(process.process.pid),
-        "CPPASGI_METRICS": monitor,
+        "METRICS": monitor,
     }
     commands = shell_commands("troubleshooting.md")
     assert len(commands) >= len(NEEDED)
