@@ -119,4 +119,5 @@ def test_the_commands_against_trouble_work(server: StartServer, tmp_path: Path) 
         )
         output = result.stdout.decode(errors="replace")
         assert re.search(wanted, output), f"{here}: {output}{result.stderr.decode()}"
-    process.wait_for_log(r"(?s)most recent call first.*Process \d+: \d+ connections")
+    process.wait_for_log("most recent call first")
+    process.wait_for_log(r"Process \d+: \d+ connections")
