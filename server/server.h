@@ -59,8 +59,8 @@ class Server {
   // finish_batch.
   void set_batch_hook(std::function<void()> hook);
 
-  // Calls `call` once, at the end of the batch in which so many requests and opening handshakes have
-  // been answered, or at once. From a start on.
+  // Calls `call` once, at the end of the batch in which so many requests and opening handshakes
+  // have been answered, or at once. From a start on.
   void call_after(std::uint64_t requests, std::function<void()> call);
 
   // Stops accepting, but for who waits already, and ends every connection politely: idle ones now
