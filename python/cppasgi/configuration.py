@@ -60,7 +60,7 @@ def configured(
         ConfigurationError: see there.
     """
     keys = dict(flag_keys(parser))
-    table, name_of, warnings = _from_file(config or environ.get(CONFIG_VARIABLE))
+    table, name_of, warnings = _from_file(config or environ.get(CONFIG_VARIABLE) or None)
     for key in table.keys() - keys.keys():
         raise ConfigurationError(f"{name_of(key)}: {_unknown(key, keys)}")
     variables = {

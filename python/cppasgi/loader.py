@@ -21,14 +21,15 @@ def load_application(path: str) -> object:
     The traceback of a module that fails is logged, from its own first frame on.
 
     Raises:
-        ApplicationLoadError: the module or the attribute is missing, or the import fails.
+        ApplicationLoadError: the module or the attribute is missing, the import fails or ends the
+            process, or the attribute can't be an ASGI application.
     """
     module_name, colon, attributes = path.partition(":")
     if not (module_name and colon and attributes):
         raise ApplicationLoadError(f'"{path}" is not of the form module:attribute')
     try:
         target: object = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log_traceback(f"Import of {module_name} failed", error)
         raise ApplicationLoadError(_describe_import_failure(module_name, error)) from error
     for name in attributes.split("."):
@@ -42,6 +43,10 @@ def load_application(path: str) -> object:
         raise ApplicationLoadError(
             f'"{path}" is no ASGI application: a {type(target).__name__} is not callable'
         )
+    if _takes(target, 2) and not any(_takes(target, count) for count in (0, 1, 3)):
+        raise ApplicationLoadError(
+            f'"{path}" is no ASGI application: it takes two arguments, as those of WSGI do'
+        )
     return target
 
 
@@ -51,12 +56,19 @@ def is_factory(target: object) -> bool:
     An application takes a scope (ASGI 2) or three arguments. What can be called without any, and
     doesn't take whatever comes, is a factory: a function, or the application's class.
     """
-    try:
-        signature = inspect.signature(target)  # type: ignore[arg-type]
-        signature.bind()
-    except (TypeError, ValueError):
-        return False  # it needs arguments, or nobody knows
+    if not _takes(target, 0):
+        return False
+    signature = inspect.signature(target)  # type: ignore[arg-type]
     return not any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values())
+
+
+def _takes(target: object, count: int) -> bool:
+    """Whether it can be called with so many arguments; False too where nobody knows."""
+    try:
+        inspect.signature(target).bind(*range(count))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def made_by_factory(path: str, factory: Any) -> object:
@@ -69,7 +81,7 @@ def made_by_factory(path: str, factory: Any) -> object:
     """
     try:
         application: object = factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _log_traceback(f"The factory {path} failed", error)
         raise ApplicationLoadError(f'The factory "{path}" failed: {_reason(error)}') from error
     if not callable(application):
@@ -96,7 +108,7 @@ def single_callable(application: Any) -> object:
     return single
 
 
-def _log_traceback(what: str, error: Exception) -> None:
+def _log_traceback(what: str, error: BaseException) -> None:
     """Logs what the application's own code failed in; nothing if it didn't get that far."""
     own = error.__traceback__
     while own is not None and _is_import(own.tb_frame.f_code.co_filename):
@@ -114,14 +126,14 @@ def _describe(target: object) -> str:
     return f'"{name}"' if isinstance(name, str) else f"a {type(target).__name__}"
 
 
-def _describe_import_failure(module_name: str, error: Exception) -> str:
+def _describe_import_failure(module_name: str, error: BaseException) -> str:
     # Only the module itself or a package above it; a missing inner module is another story.
     if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
         return f'Could not import module "{module_name}": {error}'
     return f'Could not import module "{module_name}": {_reason(error)}'
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """What the application's own code failed of, and where."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error}"

@@ -109,7 +109,8 @@ def _django(workers: int) -> Iterator[Finding]:
         return
     apps = set(settings.INSTALLED_APPS)
     if apps & {"channels", "cppasgi", "daphne"} and not getattr(settings, "ASGI_APPLICATION", None):
-        yield Finding("The setting ASGI_APPLICATION is missing, which runserver needs")
+        text = "The setting ASGI_APPLICATION is missing, which runserver needs"
+        yield Finding(text, is_warning=True)
     if getattr(settings, "CHANNEL_LAYERS", None):
         yield from _channel_layers(settings.CHANNEL_LAYERS, workers)
 
