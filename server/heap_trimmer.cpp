@@ -7,7 +7,6 @@
 namespace cppasgi {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 namespace {
 
@@ -22,6 +21,14 @@ constexpr std::size_t kVain = 1024 * 1024;
 // Work in vain is done for at most this part of the time: a heap of many small pieces takes some
 // ten milliseconds.
 constexpr int kVainPart = 200;
+
+// What this thread has worked. How long it took would tell of the machine: a thread that is put
+// aside for a moment would then give nothing back for half a minute.
+std::chrono::nanoseconds thread_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 }  // namespace
 
@@ -54,9 +61,9 @@ void HeapTrimmer::trim() {
     least_ = std::min(least_, before);
     return;
   }
-  const auto begun = steady_clock::now();
+  const std::chrono::nanoseconds begun = thread_time();
   give_back_freed_memory();
-  const auto taken = steady_clock::now() - begun;
+  const std::chrono::nanoseconds taken = thread_time() - begun;
   const std::size_t after = resident_bytes();
   least_ = least_ == 0 ? after : std::min(least_, after);
   const bool in_vain = after + kVain > before;
