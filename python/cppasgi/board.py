@@ -183,7 +183,7 @@ class MetricsBoard:
     def heartbeat_age(self, slot: BoardSlot) -> float | None:
         """Seconds since the event loop of one worker last answered; None before the first time."""
         beat: int = self._block(slot.place)[_HEARTBEAT.word]
-        return (time.monotonic_ns() - beat) / 1e9 if beat else None
+        return (time.monotonic_ns() - beat) / NANOSECONDS if beat else None
 
     def silence(self, slot: BoardSlot) -> float:
         """Seconds for which the event loop of one worker hasn't run, though its process could.
@@ -191,7 +191,7 @@ class MetricsBoard:
         Other than in `heartbeat_age`, time in which the process was stopped isn't in it.
         """
         nanoseconds: int = self._block(slot.place)[_SILENCE.word]
-        return nanoseconds / 1e9
+        return nanoseconds / NANOSECONDS
 
     def _lists(self) -> Iterator[list[int]]:
         yield self._block(_PAST).tolist()

@@ -93,8 +93,10 @@ def _failure(endpoint: Endpoint, error: ListenError) -> Iterator[Finding]:
 
 def _overlap(one: ListenAddress, other: ListenAddress) -> bool:
     """Whether two sockets can't have these addresses."""
+    if isinstance(one, str) and isinstance(other, str):
+        return os.path.realpath(one) == os.path.realpath(other)
     if isinstance(one, str) or isinstance(other, str):
-        return one == other
+        return False
     hosts = {one[0], other[0]}
     if one[1] != other[1]:
         return False

@@ -75,9 +75,8 @@ class Workers:
         self.processes: set[WorkerProcess] = set()
         self.reached = asyncio.Event()
         self.restarts = dict.fromkeys(("died", "stuck", "replaced", "recycled"), 0)
-        self._least_bytes = (
-            0  # what a worker took that hadn't lived long, in the application as it is
-        )
+        # What a worker took that hadn't lived long, with the application as it is.
+        self._least_bytes = 0
         self._told_of_memory = False
         self.are_up = False
         self.status = 0

@@ -181,11 +181,20 @@ def test_unix_socket_in_a_folder_of_somebody_else(tmp_path: Path) -> None:
     assert "Couldn't listen on /usr/site.sock: [Errno 13] Permission denied" in result.stdout
 
 
-def test_unix_socket_that_is_given_twice(check: Check, tmp_path: Path) -> None:
-    path = tmp_path / "site.sock"
-    for workers in "1", "2":
-        flags = ("-u", str(path), "-e", f"unix:{path}:mode=660", "--workers", workers)
-        assert check(*flags) == (1, [f"problem: {path} is to be listened on twice"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("spelling", ["site.sock", "./site.sock", "link/site.sock"])
+def test_unix_socket_that_is_given_twice(
+    check: Check, tmp_path: Path, workers: str, spelling: str
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    other = f"{tmp_path}/{spelling}"
+    flags = ("-u", str(tmp_path / "site.sock"), "-e", f"unix:{other}:mode=660")
+    status, lines = check(*flags, "--workers", workers)
+    assert status == 1
+    (line,) = lines
+    assert line in [
+        f"problem: {path} is to be listened on twice" for path in (tmp_path / "site.sock", other)
+    ]
 
 
 def test_descriptors(check: Check, tmp_path: Path) -> None:

@@ -321,6 +321,7 @@ def test_flags_come_before_variables_before_the_file(tmp_path: Path) -> None:
 
 def test_project_file(tmp_path: Path) -> None:
     project = tmp_path / "pyproject.toml"
+    assert parse("a:b", environ={"CPPASGI_CONFIG": ""}).port is None
     project.write_text('[project]\nname = "site"\n')
     assert parse("a:b").port is None
     project.write_text("[tool.cppasgi]\nport = 7\n")
