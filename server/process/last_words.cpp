@@ -16,6 +16,8 @@
 #include <system_error>
 #include <thread>
 
+#include "server/process/unsignalled_thread.h"
+
 namespace cppasgi {
 
 namespace {
@@ -24,9 +26,10 @@ using std::chrono::milliseconds;
 
 // What the handler of the dump signal gets, at most.
 constexpr milliseconds kDumpTime{300};
-// The same where nobody tells that it is through.
+// It gets less where nobody tells that it is through.
 constexpr milliseconds kBlindDumpTime{100};
-// Who reads standard error, to make room for stacks that are longer than what a pipe holds.
+// What the reader of standard error gets to make room: stacks may be longer than what a pipe holds.
+// Milliseconds.
 constexpr int kReadTime = 1'000;
 
 // A signal handler reaches nothing but what is static.
@@ -135,12 +138,7 @@ int collect_stacks(int signum) {
   if (stacks_fd < 0) throw std::system_error(errno, std::generic_category(), "memfd_create");
   wake_fd = eventfd(0, EFD_CLOEXEC);
   if (wake_fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  // The thread takes no signals: they are for those who have handlers.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread(&write_stacks).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  start_unsignalled_thread(&write_stacks);
   struct sigaction handler{};
   sigaction(signum, nullptr, &former);
   handler.sa_sigaction = &on_stacks;

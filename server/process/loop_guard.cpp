@@ -6,16 +6,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <poll.h>
 #include <pthread.h>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "server/process/last_words.h"
+#include "server/process/unsignalled_thread.h"
 
 namespace cppasgi {
 
@@ -82,17 +81,7 @@ LoopGuard::LoopGuard(milliseconds limit, milliseconds period, int dump_signal, i
                      OnSilence on_silence)
     : state_(new State{limited(limit), period, dump_signal, status, std::move(on_silence)}) {
   if (state_->wake_fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  // The thread takes no signals: they are for those who have handlers.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    std::thread([state = state_] { state->watch(); }).detach();
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  start_unsignalled_thread([state = state_] { state->watch(); });
 }
 
 LoopGuard::~LoopGuard() { stop(); }

@@ -14,9 +14,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <system_error>
-#include <thread>
 
 #include "server/process/last_words.h"
+#include "server/process/unsignalled_thread.h"
 
 namespace cppasgi {
 
@@ -88,12 +88,7 @@ void wake() {
 void start_thread() {
   wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-  // The thread takes no signals: they are for those who have handlers.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread(&watch).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  start_unsignalled_thread(&watch);
 }
 
 // Is it another request than the first, and does it insist?

@@ -1,7 +1,6 @@
 // What a process says that may not be able to log: each case in a process of its own.
 #include "server/process/last_words.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -10,8 +9,10 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "support/catch.h"
+#include "support/child_process.h"
 
 using namespace cppasgi;
 
@@ -37,33 +38,14 @@ void collect() {
   sigaction(SIGUSR2, &handler, nullptr);
 }
 
-struct Outcome {
-  int status;  // of waitpid
-  std::string output;
+struct Outcome : test::ChildOutcome {
   std::string pid;
 };
 
 template <typename Body>
 Outcome run(Body&& body) {
-  int pipe_ends[2];
-  REQUIRE(pipe(pipe_ends) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(pipe_ends[1], STDERR_FILENO);
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
-    body();
-    _exit(0);
-  }
-  close(pipe_ends[1]);
-  Outcome outcome{};
-  outcome.pid = std::to_string(child);
-  char buffer[256];
-  for (ssize_t size; (size = read(pipe_ends[0], buffer, sizeof buffer)) > 0;)
-    outcome.output.append(buffer, static_cast<std::size_t>(size));
-  close(pipe_ends[0]);
-  waitpid(child, &outcome.status, 0);
-  return outcome;
+  test::ChildProcess child(std::forward<Body>(body));
+  return {child.end(), std::to_string(child.pid())};
 }
 
 void wait_for_writing() { std::this_thread::sleep_for(std::chrono::milliseconds(500)); }

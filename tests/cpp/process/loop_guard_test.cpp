@@ -1,7 +1,6 @@
 // The guard that ends a process whose loop is stuck: each case in a process of its own.
 #include "server/process/loop_guard.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,8 +9,10 @@
 #include <poll.h>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "support/catch.h"
+#include "support/child_process.h"
 
 using namespace cppasgi;
 using std::chrono::milliseconds;
@@ -24,38 +25,19 @@ constexpr int kStatus = 4;
 
 void on_dump(int) { [[maybe_unused]] const auto size = write(STDERR_FILENO, "dumped\n", 7); }
 
-struct Outcome {
-  int status;  // of waitpid
-  std::string output;
-};
+using Outcome = test::ChildOutcome;
 
 // Runs `body` in a child, which the test may stop for a while as soon as it has written a byte.
 template <typename Body>
 Outcome run(Body&& body, milliseconds stopped = milliseconds(0)) {
-  int pipe_ends[2];
-  REQUIRE(pipe(pipe_ends) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(pipe_ends[1], STDERR_FILENO);
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
-    body();
-    _exit(0);
-  }
-  close(pipe_ends[1]);
-  Outcome outcome{};
-  char buffer[256];
-  CHECK(read(pipe_ends[0], buffer, 1) == 1);
+  test::ChildProcess child(std::forward<Body>(body));
+  child.wait_for_byte();
   if (stopped.count() != 0) {
-    kill(child, SIGSTOP);
+    kill(child.pid(), SIGSTOP);
     std::this_thread::sleep_for(stopped);
-    kill(child, SIGCONT);
+    kill(child.pid(), SIGCONT);
   }
-  for (ssize_t size; (size = read(pipe_ends[0], buffer, sizeof buffer)) > 0;)
-    outcome.output.append(buffer, static_cast<std::size_t>(size));
-  close(pipe_ends[0]);
-  waitpid(child, &outcome.status, 0);
-  return outcome;
+  return child.end();
 }
 
 void say_ready() { [[maybe_unused]] const auto size = write(STDERR_FILENO, "r", 1); }

@@ -1,7 +1,6 @@
 // The guard that ends a process: each case in a process of its own, which the test watches.
 #include "server/process/stop_guard.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,8 +8,10 @@
 #include <poll.h>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "support/catch.h"
+#include "support/child_process.h"
 
 using namespace cppasgi;
 using std::chrono::milliseconds;
@@ -18,9 +19,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-struct Outcome {
-  int status;  // of waitpid
-  std::string output;
+struct Outcome : test::ChildOutcome {
   milliseconds time;  // from the signal to the end
 };
 
@@ -33,27 +32,11 @@ void on_dump(int) { [[maybe_unused]] const auto size = write(STDERR_FILENO, "dum
 // Runs `body` in a child; sends it `signum`, unless that is 0, as soon as it has written a byte.
 template <typename Body>
 Outcome run(int signum, Body&& body) {
-  int pipe_ends[2];
-  REQUIRE(pipe(pipe_ends) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(pipe_ends[1], STDERR_FILENO);
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
-    body();
-    _exit(0);
-  }
-  close(pipe_ends[1]);
-  char byte = 0;
-  CHECK(read(pipe_ends[0], &byte, 1) == 1);
+  test::ChildProcess child(std::forward<Body>(body));
+  child.wait_for_byte();
   const auto begun = steady_clock::now();
-  if (signum != 0) kill(child, signum);
-  Outcome outcome{};
-  char buffer[256];
-  for (ssize_t size; (size = read(pipe_ends[0], buffer, sizeof buffer)) > 0;)
-    outcome.output.append(buffer, static_cast<std::size_t>(size));
-  close(pipe_ends[0]);
-  waitpid(child, &outcome.status, 0);
+  if (signum != 0) kill(child.pid(), signum);
+  Outcome outcome{child.end(), {}};
   outcome.time = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begun);
   return outcome;
 }
