@@ -157,7 +157,8 @@ def _numbers(rows: Iterable[Row], words: list[int]) -> Metric:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.value] = counts.get(row.value, 0) + words[row.word]
-    # Of the hundreds of statuses and close codes only the usual ones and those that were seen.
+    # There are hundreds of statuses and close codes: only the usual ones have a series from the
+    # start, the others once they were seen.
     usual = _USUAL.get(first.label, counts)
     for value, count in counts.items():
         if count or value in usual:

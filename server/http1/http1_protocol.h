@@ -48,7 +48,7 @@ class Http1Protocol {
   // From RequestReceived until next_request(). Before, and after a ProtocolError instead, it has
   // what could be read, of which nothing was checked.
   const http::RequestHead& request() const { return request_; }
-  // The same for the caller to keep, once nobody else asks for it.
+  // Hands request() over to the caller, who keeps it; nobody may ask for it here any more.
   http::RequestHead take_request() { return std::exchange(request_, {}); }
   // No byte of a request has arrived since the last one ended.
   bool between_requests() const;
@@ -118,7 +118,7 @@ class Http1Protocol {
   // Status and content size of the response, for the access log.
   int response_status() const { return status_; }
   std::uint64_t response_content_bytes() const { return response_.content_bytes(); }
-  // Its route, for the metrics, if the application names one.
+  // The metrics count the response under this route; it is empty if the application names none.
   std::string_view route() const { return response_.route(); }
 
   OutputBuffer& bytes_to_send() { return output_; }

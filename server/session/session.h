@@ -20,7 +20,7 @@
 
 namespace cppasgi::session {
 
-// Who is to blame for a connection that is dropped.
+// A connection that is dropped is the fault of one of these.
 enum class Blame : bool { Client, Server };
 
 class Session final : private net::StreamObserver {

@@ -8,10 +8,10 @@ import itertools
 import json
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 import websockets
+from processes import resident
 from sites import REDRED, manage, serving
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(180)]
@@ -37,11 +37,6 @@ for number in range(%d):
 rooms = [open_room(user, f'u{2 * number + 1}')[0].name for number, user in enumerate(users[::2])]
 print(json.dumps([cookies, rooms]))
 """
-
-
-def resident(process):
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
 class Picture:
@@ -105,7 +100,7 @@ async def test_the_picture(server_command, environments, tmp_path, pytestconfig)
     cookies, rooms = json.loads(answer.splitlines()[-1])
     async with AsyncExitStack() as stack:
         site = stack.enter_context(serving(REDRED, server_command, tmp_path, environment))
-        before = resident(site.process)
+        before = resident(site.process.pid)
         picture = Picture(site, cookies, stack)
         chat = await gather(
             picture.open(f"/ws/chat/{rooms[n // 2]}/", n, "chat_message")
@@ -146,7 +141,7 @@ async def test_the_picture(server_command, environments, tmp_path, pytestconfig)
         assert not any(reader.done() for reader in picture.readers)
         delays = sorted(picture.delays)
         p50, p99 = (delays[int(len(delays) * share)] * 1e3 for share in (0.5, 0.99))
-        grown = (resident(site.process) - before) / 2**20
+        grown = (resident(site.process.pid) - before) / 2**20
         print(
             f"\n{picture.sockets} sockets, {len(delays)} deliveries, {picture.bells} notifications,"
             f" p50 {p50:.1f} ms, p99 {p99:.1f} ms, {grown:.1f} MiB more memory"

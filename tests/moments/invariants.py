@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matrix import SERVER_EVENTS, Cell, django_drops_the_response
+from processes import is_alive
 from services import Database
 
 from servers import Server
@@ -109,7 +110,7 @@ def clean_up(
 def _ended(server: Server, before: Before) -> Iterator[str]:
     """What is wrong with processes that had to stop."""
     for pid in before.states:
-        if server.is_alive(pid):
+        if is_alive(pid):
             yield f"process {pid} must end"
         elif not server.bystanders[pid].has_left(5):
             yield f"the bystander's connections must be ended, but not all those of {pid} are"

@@ -277,12 +277,6 @@ class Server:
         found["TCP connection"] = len(self._connections(pid))
         return found
 
-    def is_alive(self, pid: int) -> bool:
-        try:
-            return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            return False
-
     def close(self) -> None:
         self.drop_bystanders()
         self.process.kill()

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import time
-from pathlib import Path
 
 import pytest
 from crowd import AT_ONCE, Crowd, Neighbour
 from invariants import ALARMS, Before, clean_up, left_behind
+from processes import resident
 from services import Database, group_size
 
 from servers import Server, Servers
@@ -50,12 +49,6 @@ def wait_until_calm(server: Server, database: Database, before: Before, redis: s
             return
         assert time.monotonic() < end, "\n".join([f"seed {SEED}", *problems, server.process.log()])
         time.sleep(0.1)
-
-
-def resident(pid: int) -> int:
-    """Resident memory of a process, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
 
 
 def check(server: Server, crowd: Crowd, neighbour: Neighbour) -> None:

@@ -24,6 +24,7 @@ import httpx
 import pytest
 import services
 from ports import free_port
+from processes import descriptors_of, is_alive, resident, workers_of
 from prometheus_client.parser import text_string_to_metric_families
 from rough_day import REDIS, Harm, RoughDay
 from server_process import ServerProcess
@@ -84,13 +85,7 @@ class Site:
         return len(re.findall(r'"GET /\S*" ', (self.disk / "access").read_text()))
 
     def workers(self) -> list[int]:
-        pid = self.process.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [
-            int(child)
-            for child in children
-            if "Z" not in Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        ]
+        return [pid for pid in workers_of(self.process) if is_alive(pid)]
 
     async def until(self, what: str, condition: Callable[[], bool], timeout: float = 30) -> None:
         end = time.monotonic() + timeout
@@ -215,15 +210,6 @@ def site(server_command: list[str], tmp_path: Path, postgres: str) -> Iterator[S
         process.kill()
 
 
-def descriptors(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def resident(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
-
-
 def test_rough_day(site: Site) -> None:
     day = site.day
     supervisor = site.process.process.pid
@@ -242,8 +228,8 @@ def test_rough_day(site: Site) -> None:
         await site.until("the clients' end", lambda: site.metrics()["cppasgi_connections"] == 0)
 
     asyncio.run(warm_up())
-    files, memory = descriptors(supervisor), resident(supervisor)
-    worker_files = max(map(descriptors, site.workers()))
+    files, memory = descriptors_of(supervisor), resident(supervisor)
+    worker_files = max(map(descriptors_of, site.workers()))
     worker_memory = max(map(resident, site.workers()))
     asyncio.run(live())
     assert not day.trouble, site.report()
@@ -267,8 +253,8 @@ def test_rough_day(site: Site) -> None:
     deaths = site.happened.count("kill") + site.happened.count("block")
     # A response leaves before its line: of a worker that dies in between one may be missing.
     assert day.whole - deaths <= lines + left_out <= day.whole + day.broken
-    assert descriptors(supervisor) <= files
+    assert descriptors_of(supervisor) <= files
     assert resident(supervisor) < memory + MOST_GROWTH
-    assert max(map(descriptors, site.workers())) <= worker_files
+    assert max(map(descriptors_of, site.workers())) <= worker_files
     assert max(map(resident, site.workers())) < worker_memory + MOST_GROWTH
     assert site.process.stop() == 0

@@ -88,8 +88,9 @@ class Monitored:
 Start = Callable[..., Monitored]
 
 
-def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """For a fixture: starts such processes, and ends them."""
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts such processes, and ends them."""
     started: list[Monitored] = []
 
     def start(site: str = "apps.probe:app", **arguments: object) -> Monitored:
@@ -99,3 +100,9 @@ def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     yield start
     for process in started:
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def monitored(start: Start) -> Monitored:
+    """One for all tests that only look; those that count look at differences."""
+    return start()

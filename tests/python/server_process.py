@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
+from processes import status_bytes
 from wire import Wire
 
 HERE = Path(__file__).parent
@@ -117,11 +118,11 @@ class ServerProcess:
 
     def memory(self) -> int:
         """Resident memory in bytes."""
-        return self._status("VmRSS")
+        return status_bytes(self.process.pid, "VmRSS")
 
     def peak_memory(self) -> int:
         """The most resident memory so far, in bytes."""
-        return self._status("VmHWM")
+        return status_bytes(self.process.pid, "VmHWM")
 
     def cpu_seconds(self) -> float:
         """User and system time used so far."""
@@ -138,11 +139,6 @@ class ServerProcess:
     def page_faults(self) -> int:
         """Those so far that the kernel served without a disk."""
         return self._stat(10)
-
-    def _status(self, name: str) -> int:
-        """A size of /proc/PID/status, in bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split(f"{name}:")[1].split()[0]) * 1024
 
     def _stat(self, number: int) -> int:
         """A field of /proc/PID/stat, numbered as in proc(5); not the first two."""

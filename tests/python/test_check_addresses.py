@@ -107,21 +107,25 @@ def test_nothing_is_listened_on() -> None:
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_port_that_only_root_may_have() -> None:
-    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) == 0:
-        pytest.skip("here everybody may")
+def findings_of_nobody(endpoint: str) -> str:
+    """What --check finds of an address, asked by a user who may next to nothing."""
     code = (
         "import os\n"
         "from cppasgi.preflight_addresses import address_findings\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "print(*address_findings(['tcp:1:interface=127.0.0.1'], None, shared=True))\n"
+        f"print(*address_findings([{endpoint!r}], None, shared=True))\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
-    )
-    assert "Couldn't listen on 127.0.0.1:1: [Errno 13] Permission denied" in result.stdout
-    assert "is_warning=False" in result.stdout
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_port_that_only_root_may_have() -> None:
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) == 0:
+        pytest.skip("here everybody may")
+    found = findings_of_nobody("tcp:1:interface=127.0.0.1")
+    assert "Couldn't listen on 127.0.0.1:1: [Errno 13] Permission denied" in found
+    assert "is_warning=False" in found
 
 
 # --- Unix sockets and descriptors ---
@@ -169,16 +173,8 @@ def test_unix_socket_that_can_not_be_had(metrics: bool, check: Check, tmp_path: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_unix_socket_in_a_folder_of_somebody_else(tmp_path: Path) -> None:
-    code = (
-        "import os, sys\n"
-        "from cppasgi.preflight_addresses import address_findings\n"
-        "os.setgid(65534); os.setuid(65534)\n"
-        "print(*address_findings(['unix:/usr/site.sock'], None, shared=True))\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
-    )
-    assert "Couldn't listen on /usr/site.sock: [Errno 13] Permission denied" in result.stdout
+    found = findings_of_nobody("unix:/usr/site.sock")
+    assert "Couldn't listen on /usr/site.sock: [Errno 13] Permission denied" in found
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -7,7 +7,9 @@ import time
 
 import pytest
 from conftest import StartServer
-from test_workers import APP, answering, workers_of
+from processes import workers_of
+from server_process import ServerProcess
+from test_workers import APP, answering
 from waiting import wait_until
 
 pytestmark = pytest.mark.python_side
@@ -43,10 +45,16 @@ def test_supervisor_survives_a_signal_at_any_time_of_its_start(
     assert "Traceback" not in process.log()
 
 
-def test_worker_that_is_taken_away_while_all_start(server: StartServer) -> None:
+def starting(server: StartServer, workers: int) -> ServerProcess:
+    """A service whose workers all run, but aren't ready yet."""
     env = {"TEST_START_SECONDS": "1"}
-    process = server(APP, "--workers", "3", env=env, listen=False)
-    wait_until(lambda: len(workers_of(process)) == 3)
+    process = server(APP, "--workers", str(workers), env=env, listen=False)
+    wait_until(lambda: len(workers_of(process)) == workers)
+    return process
+
+
+def test_worker_that_is_taken_away_while_all_start(server: StartServer) -> None:
+    process = starting(server, 3)
     process.send_signal(signal.SIGTTOU)
     process.wait_until_listening()
     wait_until(lambda: len(workers_of(process)) == 2, 10)
@@ -55,9 +63,7 @@ def test_worker_that_is_taken_away_while_all_start(server: StartServer) -> None:
 
 
 def test_worker_that_is_added_while_all_start(server: StartServer) -> None:
-    env = {"TEST_START_SECONDS": "1"}
-    process = server(APP, "--workers", "2", env=env, listen=False)
-    wait_until(lambda: len(workers_of(process)) == 2)
+    process = starting(server, 2)
     process.send_signal(signal.SIGTTIN)
     process.wait_until_listening()
     wait_until(lambda: process.log().count("is ready") == 3, 10)

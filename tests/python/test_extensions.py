@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from apps.extension_paths import WRONG
 from conftest import StartServer, _starter
+from processes import descriptors_of
 from server_process import HERE, ServerProcess
 from wire import Response, Wire
 
@@ -269,7 +270,7 @@ def test_send_waits_for_a_slow_client(server: StartServer, key: str, large: Path
 def test_client_that_leaves_within_a_file(
     probe: ServerProcess, key: str, large: Path, leave: str
 ) -> None:
-    files = open_files(probe)
+    files = descriptors_of(probe.process.pid)
     with probe.connect() as wire:
         wire.request(target_of(f"path/{key}", large))
         wire.fill()
@@ -278,13 +279,9 @@ def test_client_that_leaves_within_a_file(
     assert report["raised"] == "ClientDisconnected"
     assert "OSError" in report["bases"]
     end = time.monotonic() + 5
-    while open_files(probe) > files:
+    while descriptors_of(probe.process.pid) > files:
         assert time.monotonic() < end, "a descriptor is left"
         time.sleep(0.02)
-
-
-def open_files(process: ServerProcess) -> int:
-    return len(list(Path(f"/proc/{process.process.pid}/fd").iterdir()))
 
 
 @pytest.mark.parametrize("length", [None, 32 * MIB])

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 from conftest import StartServer
+from processes import descriptors_of
 from server_process import ServerProcess
 from wire import Wire
 
@@ -30,13 +30,9 @@ BODY = b"POST /upload/drip HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n
 DOWNLOAD = b"GET /download/unread HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
-def descriptors(process: ServerProcess) -> int:
-    return len(list(Path(f"/proc/{process.process.pid}/fd").iterdir()))
-
-
 def descriptors_in_the_end(process: ServerProcess, goal: int, within: float) -> int:
     end = time.monotonic() + within
-    while (now := descriptors(process)) > goal and time.monotonic() < end:
+    while (now := descriptors_of(process.process.pid)) > goal and time.monotonic() < end:
         time.sleep(0.05)
     return now
 

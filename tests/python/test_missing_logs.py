@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import StartServer
+from processes import workers_of
 from test_supervised_metrics import flags, monitor, sample
-from test_workers import APP, workers_of
+from test_workers import APP
 from waiting import wait_until
 
 __all__ = ["monitor"]

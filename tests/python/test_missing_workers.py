@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import StartServer
+from processes import workers_of
 from test_supervised_metrics import APP, flags, monitor, sample
-from test_workers import workers_of
 from waiting import wait_until
 
 __all__ = ["monitor"]

@@ -8,28 +8,18 @@ from __future__ import annotations
 import platform
 import resource
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx
 import pytest
-from monitored_process import Monitored, Start, starting
+from monitored_process import Monitored, Start, monitored, start
 from wire import BINARY, CLOSE, TEXT, close_payload
 
 import cppasgi
 
+__all__ = ["monitored", "start"]
+
 pytestmark = pytest.mark.python_side
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    yield from starting(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def monitored(start: Start) -> Monitored:
-    """One for all tests that only look; those that count look at differences."""
-    return start()
 
 
 def test_requests_are_counted_by_status_and_timed(start: Start) -> None:

@@ -22,8 +22,8 @@ import httpx
 import pytest
 from conftest import StartServer
 from ports import free_port
+from processes import workers_of
 from server_process import ServerProcess
-from test_workers import workers_of
 from waiting import wait_until
 from websockets.sync.client import connect
 from wire import CLOSE, TEXT, Wire, close_payload, handshake

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from conftest import StartServer
+from processes import workers_of
 from server_process import ServerProcess
 from test_supervisor_troubles import replaced
-from test_workers import APP, answering, workers_of
+from test_workers import APP, answering
 from waiting import wait_until
 
 pytestmark = pytest.mark.python_side

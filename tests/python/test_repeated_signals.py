@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from conftest import StartServer
+from processes import is_alive, workers_of
 from server_process import ServerProcess
-from test_workers import is_alive, workers_of
 from waiting import wait_until
 from wire import Wire
 

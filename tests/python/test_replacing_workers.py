@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 import websockets
 from conftest import StartServer
+from processes import descriptors_of, is_alive, workers_of
 from server_process import ServerProcess
-from test_workers import APP, descriptors_of, is_alive, workers_of
+from test_workers import APP
 from waiting import wait_until
 from wire import TEXT
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import StartServer
-from test_workers import workers_of
+from processes import workers_of
 from waiting import wait_until
 from wire import Wire
 

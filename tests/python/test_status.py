@@ -7,24 +7,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored_process import Monitored, Start, starting
+from monitored_process import Monitored, monitored, start
+
+__all__ = ["monitored", "start"]
 
 pytestmark = pytest.mark.python_side
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    yield from starting(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def monitored(start: Start) -> Monitored:
-    """One for all tests that only look; those that count look at differences."""
-    return start()
 
 
 def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:

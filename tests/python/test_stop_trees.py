@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 from server_process import ServerProcess
-from test_workers import is_alive
 from waiting import wait_until
 from wire import CLOSE, Wire
 

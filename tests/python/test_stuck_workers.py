@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import StartServer
+from processes import is_alive, workers_of
 from server_process import ServerProcess
 from test_supervised_metrics import flags, sample
-from test_workers import answering, is_alive, workers_of
+from test_workers import answering
 from waiting import wait_until
 from wire import Wire
 

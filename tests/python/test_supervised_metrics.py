@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import StartServer
-from test_workers import answering, workers_of
+from processes import workers_of
+from test_workers import answering
 from waiting import wait_until
 
 pytestmark = pytest.mark.python_side

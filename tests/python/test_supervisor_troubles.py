@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import StartServer
+from processes import workers_of
 from server_process import ServerProcess
-from test_workers import APP, answering, workers_of
+from test_workers import APP, answering
 from waiting import wait_until
 
 import cppasgi

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from conftest import StartServer
+from processes import workers_of
 from server_process import ServerProcess
-from test_workers import workers_of
 from waiting import wait_until
 from wire import Wire
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import StartServer
+from processes import descriptors_of, is_alive, workers_of
 from server_process import ServerProcess
 from waiting import wait_until
 from wire import TEXT, Wire
@@ -20,28 +21,11 @@ from wire import TEXT, Wire
 APP = "apps.working:app"
 
 
-def workers_of(process: ServerProcess) -> list[int]:
-    """The process ids of the supervisor's children."""
-    children = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children")
-    return [int(pid) for pid in children.read_text().split()]
-
-
-def descriptors_of(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def has_open(pid: int, path: Path) -> bool:
     """Whether a descriptor of the process is this file, under the name that it has now."""
     try:
         return path in [fd.readlink() for fd in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:  # one was closed meanwhile
-        return False
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
         return False
 
 
