@@ -163,16 +163,19 @@ class Supervisor:
             started=self._begun,
             unready=self._why_unready(),
             missing=self._workers.missing() if self._workers.are_up else [],
-            wanted=len(self._workers.slots) or self._configuration.live.workers,
+            wanted=self._wanted_workers(),
         )
+
+    def _wanted_workers(self) -> int:
+        """How many there are to be; before there are places for them, what is configured."""
+        return len(self._workers.slots) or self._configuration.live.workers
 
     def _why_unready(self) -> str:
         if self._stopping.is_set():
             return "stopping"
         if not self._workers.are_up:
             ready = self._workers.ready_count()
-            wanted = len(self._workers.slots) or self._configuration.live.workers
-            return f"starting, {ready} of {wanted} workers are ready"
+            return f"starting, {ready} of {self._wanted_workers()} workers are ready"
         if self._workers.some_answers():
             return ""
         if self._workers.ready_count():
