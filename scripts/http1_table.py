@@ -16,8 +16,8 @@ HTTP1 = DOCS / "http1.md"
 CASES = ROOT / "tests" / "data" / "http1"
 TABLE = re.compile(r"(<!-- cases (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TEST = re.compile(r"`(tests/\S+): ([^`]+)`")
-# What the parser reports when the client's end of the connection has come: nobody to answer.
-CUT_OFF = "connection closed inside a request"
+# The log's last line when the connection ends inside a request: there is nobody to answer.
+CUT_OFF = "cut off"
 
 
 def read_cases(name: str) -> list[tuple[str, str, list[str]]]:
@@ -41,16 +41,14 @@ def outcome(log: list[str]) -> tuple[str, str]:
     served = sum(line.startswith("end") for line in log)
     before = f"{served} served before; " if served else ""
     last = log[-1] if log else ""
+    if last == CUT_OFF:
+        return "none", before + "dropped; the application, if called, gets `http.disconnect`"
     if match := re.fullmatch(r"error (\d+): (.*)", last):
-        if match[2] == CUT_OFF:
-            return "none", before + "dropped; the application, if called, gets `http.disconnect`"
         return match[1], f"{before}{match[2]}; closed"
     if not log:
         return "none", "no request"
     assert last.startswith("end"), last
     what = "served" if served == 1 else f"{served} served, in order"
-    if "upgrade" in last:
-        what += ", or upgraded"
     return "taken", what + ("; kept alive" if "keep-alive" in last else "; closed")
 
 

@@ -15,6 +15,7 @@
 #include "server/base/address.h"
 #include "server/base/file_slice.h"
 #include "server/base/slot_table.h"
+#include "server/http/content.h"
 #include "server/http/request_head.h"
 #include "server/http/response_head.h"
 
@@ -26,15 +27,6 @@ struct ConnectionInfo {
   Address server;
   bool secure = false;         // https and wss
   bool has_root_path = false;  // the proxy says so in the request's field http::kRootPathField
-};
-
-enum class More : bool { No, Yes };
-
-// What became of something sent.
-enum class SendStatus : std::uint8_t {
-  Sent,
-  TooLong,   // more content than Content-Length announced: nothing of it was sent
-  TooShort,  // the last content, and less than announced: the same as fail()
 };
 
 // How much of a request's content is there.

@@ -213,7 +213,7 @@ class Server::Impl final : public session::SessionHost {
 
   milliseconds now() const override { return loop_.now(); }
 
-  http1::DefaultFields default_fields() override {
+  http::DefaultFields default_fields() override {
     return {options.date_header ? date_.at(std::time(nullptr)) : std::string_view{},
             options.server_header, options.headers, options.daphne_strict};
   }

@@ -40,11 +40,11 @@ TEST_CASE("HTTP/1.1") {
   http1::Http1Protocol protocol(limits);
   const http::ResponseHead head{
       .status = 200, .fields = {{"content-type", "text/plain"}, {"content-length", "13"}}};
-  const http1::DefaultFields defaults{.date = "Fri, 27 Nov 2026 12:00:00 GMT", .server = "cppasgi"};
+  const http::DefaultFields defaults{.date = "Fri, 27 Nov 2026 12:00:00 GMT", .server = "cppasgi"};
   const auto serve = [&](const std::string& request) {
     protocol.receive_data(request);
     protocol.send_head(head, defaults);
-    protocol.send_content("Hello, world!", http1::Last::Yes);
+    protocol.send_content("Hello, world!", More::No);
     const std::size_t size = protocol.bytes_to_send().size();
     protocol.bytes_to_send().consume(size);
     protocol.next_request();

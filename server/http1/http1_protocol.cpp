@@ -24,19 +24,12 @@ std::size_t Http1Protocol::receive_data(std::string_view input) {
   return consumed;
 }
 
-void Http1Protocol::receive_eof() {
-  events_.clear();
-  parser_->finish();
-}
-
 void Http1Protocol::end() {
   parser_.reset();
   release(events_);
 }
 
 bool Http1Protocol::between_requests() const { return parser_->state() == RequestState::Idle; }
-
-bool Http1Protocol::upgrade_requested() const { return traits().upgrade; }
 
 bool Http1Protocol::has_root_path() const { return traits().has_root_path; }
 
@@ -65,43 +58,42 @@ void Http1Protocol::send_early_hints(const std::vector<std::string_view>& links)
   output_.append("\r\n");
 }
 
-void Http1Protocol::send_head(const http::ResponseHead& head, const DefaultFields& defaults) {
+void Http1Protocol::send_head(const http::ResponseHead& head, const http::DefaultFields& defaults) {
   status_ = head.status;
   response_.begin(traits(), head, defaults);
 }
 
 // Content of a request that is answered before its end would be read as the next request.
-void Http1Protocol::close_if_needed(Last last) {
+void Http1Protocol::close_if_needed(More more) {
   const bool request_complete = parser_->state() == RequestState::Complete;
-  if (!traits().keep_alive || (last == Last::Yes && !request_complete)) response_.close();
+  if (!traits().keep_alive || (more == More::No && !request_complete)) response_.close();
 }
 
-ContentResult Http1Protocol::send_content(std::string_view content, Last last) {
-  close_if_needed(last);
-  const ContentResult result = response_.write(content, last, output_);
+SendStatus Http1Protocol::send_content(std::string_view content, More more) {
+  close_if_needed(more);
+  const SendStatus result = response_.write(content, more, output_);
   if (response_.started()) expects_continue_ = false;
   return result;
 }
 
-ContentResult Http1Protocol::begin_content(std::uint64_t size, Last last) {
-  close_if_needed(last);
-  const ContentResult result = response_.begin_content(size, last, output_);
+SendStatus Http1Protocol::begin_content(std::uint64_t size, More more) {
+  close_if_needed(more);
+  const SendStatus result = response_.begin_content(size, more, output_);
   if (response_.started()) expects_continue_ = false;
   return result;
 }
 
-void Http1Protocol::send_trailers(const std::vector<http::Field>& fields, Last last) {
-  response_.write_trailers(fields, last, output_);
+void Http1Protocol::send_trailers(const std::vector<http::Field>& fields, More more) {
+  response_.write_trailers(fields, more, output_);
 }
 
-void Http1Protocol::send_error(int status, std::string_view text, const DefaultFields& defaults) {
+void Http1Protocol::send_error(int status, std::string_view text,
+                               const http::DefaultFields& defaults) {
   const http::ResponseHead head{status, {{"content-type", "text/plain; charset=utf-8"}}};
   response_.close();
   send_head(head, defaults);
-  send_content(text, Last::Yes);
+  send_content(text, More::No);
 }
-
-bool Http1Protocol::head_given() const { return response_.begun(); }
 
 bool Http1Protocol::response_started() const { return response_.started(); }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "server/base/output_buffer.h"
+#include "server/http/content.h"
 #include "server/http/request_head.h"
 #include "server/http/response_head.h"
 #include "server/http1/events.h"
@@ -39,9 +40,6 @@ class Http1Protocol {
   // Takes bytes from the client and returns how many it consumed; events() then holds what they
   // meant. Stops early only at EndOfRequest and ProtocolError. Never throws on peer data.
   std::size_t receive_data(std::string_view input);
-  // The client half-closed. Inside a request this is a ProtocolError event, between requests
-  // nothing.
-  void receive_eof();
 
   // Those of the last receive call; content aliases its input.
   const std::vector<Event>& events() const { return events_; }
@@ -55,10 +53,6 @@ class Http1Protocol {
   // The client waits for "100 Continue" before it sends content (RFC 9110 10.1.1). False once any
   // content came, or after send_continue() or a final response.
   bool expects_continue() const { return expects_continue_; }
-  // The client offered to change the protocol (Upgrade with "Connection: upgrade"): from
-  // EndOfRequest on, bytes are the new protocol's if the caller switches, else the next request's.
-  // (CONNECT is refused with 501, or read as a request like any other with `daphne_strict`.)
-  bool upgrade_requested() const;
   // The request has a field http::kRootPathField.
   bool has_root_path() const;
   // The request asks for a WebSocket in HTTP/1.0, which has no Upgrade (RFC 9110 7.8).
@@ -72,7 +66,7 @@ class Http1Protocol {
   // Prepares for the next request on this connection; only when response_ended() and keep_alive().
   void next_request();
 
-  // --- response side: send_head, send_content until Last::Yes, then trailers if announced ---
+  // --- response side: send_head, send_content until More::No, then trailers if announced ---
 
   // Writes "103 Early Hints" with `links` as Link fields (RFC 8297). Precondition: HTTP/1.1, no
   // response has started, values are valid.
@@ -85,24 +79,23 @@ class Http1Protocol {
   // that comes whole in one piece gets it, other content is chunked (HTTP/1.1) or ends with the
   // connection (1.0). Precondition: fields are valid (http::is_token, http::is_field_value), status
   // 200 to 999.
-  void send_head(const http::ResponseHead& head, const DefaultFields& defaults);
-  // Writes head (the first time) and content. None goes out for HEAD, 204 and 304. After Last::Yes
+  void send_head(const http::ResponseHead& head, const http::DefaultFields& defaults);
+  // Writes head (the first time) and content. None goes out for HEAD, 204 and 304. After More::No
   // response_ended(), but for a first piece that is TooLong or TooShort: nothing has gone out then,
   // and send_error() may still answer.
-  ContentResult send_content(std::string_view content, Last last);
+  SendStatus send_content(std::string_view content, More more);
   // The same for `size` bytes that the caller sends itself, after what begin_content has written
   // and before end_content; none of them if the response has no content. end_content only if Sent.
-  ContentResult begin_content(std::uint64_t size, Last last);
-  void end_content(Last last) { response_.end_content(last, output_); }
+  SendStatus begin_content(std::uint64_t size, More more);
+  void end_content(More more) { response_.end_content(more, output_); }
   bool response_has_content() const { return response_.has_content(); }
   // Writes trailer fields. Only if the head announced trailers, after the last content, which then
-  // doesn't end the response: Last::Yes here does.
-  void send_trailers(const std::vector<http::Field>& fields, Last last);
+  // doesn't end the response: More::No here does.
+  void send_trailers(const std::vector<http::Field>& fields, More more);
   // A whole response in one call, replacing a head that is still held back: for the server's own
   // errors. Closes the connection.
-  void send_error(int status, std::string_view text, const DefaultFields& defaults);
+  void send_error(int status, std::string_view text, const http::DefaultFields& defaults);
 
-  bool head_given() const;        // send_head was called for this request
   bool response_started() const;  // its first byte is in bytes_to_send() or gone
   bool response_ended() const;
   bool response_has_all_content() const;  // as much as its head announced
@@ -125,7 +118,7 @@ class Http1Protocol {
 
  private:
   const RequestTraits& traits() const;
-  void close_if_needed(Last last);
+  void close_if_needed(More more);
 
   std::vector<Event> events_;
   http::RequestHead request_;

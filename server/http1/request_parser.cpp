@@ -61,13 +61,6 @@ std::size_t RequestParser::execute(std::string_view input) {
   return consumed;
 }
 
-void RequestParser::finish() {
-  if (state_ == RequestState::Idle || state_ == RequestState::Complete ||
-      state_ == RequestState::Failed)
-    return;
-  fail(400, "connection closed inside a request");
-}
-
 void RequestParser::reset() {
   llhttp_reset(&llhttp_);
   head_.clear();

@@ -38,8 +38,6 @@ class RequestParser {
 
   // Returns how many bytes it consumed: all, or those up to the state Complete or Failed.
   std::size_t execute(std::string_view input);
-  // No more bytes come.
-  void finish();
   // Starts over with the next request.
   void reset();
 

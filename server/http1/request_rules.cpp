@@ -85,13 +85,11 @@ Refusal check_transfer_encoding(std::string_view value, http::Version version) {
 struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
-  bool upgrade = false;
 };
 
 void add_connection_options(ConnectionOptions& options, std::string_view value) {
   options.close |= http::list_contains(value, "close");
   options.keep_alive |= http::list_contains(value, "keep-alive");
-  options.upgrade |= http::list_contains(value, "upgrade");
 }
 
 }  // namespace
@@ -102,7 +100,6 @@ std::optional<ProtocolError> check_request(const http::RequestHead& head, bool d
   ConnectionOptions connection;
   int host_count = 0;
   int transfer_encoding_count = 0;
-  bool has_upgrade = false;
   bool has_content = false;
   bool expects_continue = false;
   for (std::size_t index = 0; index < head.field_count(); ++index) {
@@ -124,7 +121,6 @@ std::optional<ProtocolError> check_request(const http::RequestHead& head, bool d
         break;
       case 7:
         if (name != "upgrade") break;
-        has_upgrade = true;
         if (head.version == http::Version::Http10)
           traits.old_handshake |= http::list_contains(value, "websocket");
         break;
@@ -154,7 +150,6 @@ std::optional<ProtocolError> check_request(const http::RequestHead& head, bool d
     return ProtocolError{400, "no Host"};  // RFC 9112 3.2
   traits.version = head.version;
   traits.keep_alive = !connection.close && (is_http11 || connection.keep_alive);
-  traits.upgrade = is_http11 && has_upgrade && connection.upgrade;
   traits.expects_continue = expects_continue && has_content;
   traits.is_head = head.method() == "HEAD";
   return {};

@@ -14,7 +14,6 @@ namespace cppasgi::http1 {
 // What the rest of the layer needs to know of a request.
 struct RequestTraits {
   bool keep_alive = true;         // the client's wish (RFC 9112 9.3)
-  bool upgrade = false;           // it offers to change the protocol (RFC 9110 7.8)
   bool expects_continue = false;  // it waits for "100 Continue" (RFC 9110 10.1.1)
   bool is_head = false;           // the response has no content (RFC 9110 9.3.2)
   bool has_root_path = false;     // in a field Daphne-Root-Path

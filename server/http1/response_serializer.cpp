@@ -56,7 +56,7 @@ std::string other_connection_options(std::string_view list) {
 }  // namespace
 
 void ResponseSerializer::begin(const RequestTraits& request, const http::ResponseHead& head,
-                               const DefaultFields& defaults) {
+                               const http::DefaultFields& defaults) {
   head_.consume(head_.size());
   head_.reserve(kUsualHeadBytes);
   has_length_ = is_event_stream_ = false;
@@ -117,12 +117,12 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
   }
 }
 
-ContentResult ResponseSerializer::write(std::string_view content, Last last, OutputBuffer& output) {
-  const ContentResult result = begin_content(content.size(), last, output);
-  if (result == ContentResult::Sent) {
+SendStatus ResponseSerializer::write(std::string_view content, More more, OutputBuffer& output) {
+  const SendStatus result = begin_content(content.size(), more, output);
+  if (result == SendStatus::Sent) {
     if (has_content()) output.append(content);
-    end_content(last, output);
-  } else if (result == ContentResult::TooShort && started_) {
+    end_content(more, output);
+  } else if (result == SendStatus::TooShort && started_) {
     output.append(content);
     content_bytes_ += content.size();
     ended_ = closes_ = true;
@@ -130,20 +130,19 @@ ContentResult ResponseSerializer::write(std::string_view content, Last last, Out
   return result;
 }
 
-ContentResult ResponseSerializer::begin_content(std::uint64_t size, Last last,
-                                                OutputBuffer& output) {
+SendStatus ResponseSerializer::begin_content(std::uint64_t size, More more, OutputBuffer& output) {
   if (!started_ && has_content() && has_length_) framing_ = Framing::Length;
   if (framing_ == Framing::Length) {
-    if (const ContentResult result = check_length(size, last); result != ContentResult::Sent)
+    if (const SendStatus result = check_length(size, more); result != SendStatus::Sent)
       return result;
   }
   if (!started_) {
-    end_head(size, last);
+    end_head(size, more);
     started_ = true;
     output.append(head_.view());
     head_.consume(head_.size());
   }
-  if (!has_content()) return ContentResult::Sent;
+  if (!has_content()) return SendStatus::Sent;
   if (framing_ == Framing::Length) {
     remaining_ -= size;
   } else if (framing_ == Framing::Chunked && size != 0) {
@@ -152,28 +151,28 @@ ContentResult ResponseSerializer::begin_content(std::uint64_t size, Last last,
     output.append(kEndOfLine);
   }
   content_bytes_ += size;
-  return ContentResult::Sent;
+  return SendStatus::Sent;
 }
 
-void ResponseSerializer::end_content(Last last, OutputBuffer& output) {
+void ResponseSerializer::end_content(More more, OutputBuffer& output) {
   if (framing_ == Framing::Chunked) {
     if (in_chunk_) output.append(kEndOfLine);
     in_chunk_ = false;
-    if (last == Last::Yes) output.append(trailers_ ? "0\r\n" : "0\r\n\r\n");
+    if (more == More::No) output.append(trailers_ ? "0\r\n" : "0\r\n\r\n");
   }
-  if (last == Last::Yes && !trailers_) ended_ = true;
+  if (more == More::No && !trailers_) ended_ = true;
 }
 
-void ResponseSerializer::write_trailers(const std::vector<http::Field>& fields, Last last,
+void ResponseSerializer::write_trailers(const std::vector<http::Field>& fields, More more,
                                         OutputBuffer& output) {
   if (framing_ == Framing::Chunked) {
     for (const auto& [name, value] : fields) {
       for (const std::string_view part : {name, std::string_view(": "), value, kEndOfLine})
         output.append(part);
     }
-    if (last == Last::Yes) output.append(kEndOfLine);
+    if (more == More::No) output.append(kEndOfLine);
   }
-  if (last == Last::Yes) ended_ = true;
+  if (more == More::No) ended_ = true;
 }
 
 void ResponseSerializer::reset() {
@@ -207,15 +206,15 @@ void ResponseSerializer::add_connection(std::string_view name, std::string_view 
     add_field(name, others);
 }
 
-ContentResult ResponseSerializer::check_length(std::uint64_t size, Last last) const {
-  if (size > remaining_) return ContentResult::TooLong;
-  return last == Last::Yes && size < remaining_ ? ContentResult::TooShort : ContentResult::Sent;
+SendStatus ResponseSerializer::check_length(std::uint64_t size, More more) const {
+  if (size > remaining_) return SendStatus::TooLong;
+  return more == More::No && size < remaining_ ? SendStatus::TooShort : SendStatus::Sent;
 }
 
 // RFC 9112 6.3 (framing) and 9.3, 9.6 (persistence).
-void ResponseSerializer::end_head(std::uint64_t size, Last last) {
+void ResponseSerializer::end_head(std::uint64_t size, More more) {
   if (framing_ == Framing::Chunked) {
-    if (last == Last::Yes && !trailers_ && !as_daphne_) {
+    if (more == More::No && !trailers_ && !as_daphne_) {
       framing_ = Framing::Length;
       remaining_ = size;
       add_field("content-length", Digits(size, 10).view());

@@ -12,50 +12,33 @@
 #include <vector>
 
 #include "server/base/output_buffer.h"
+#include "server/http/content.h"
+#include "server/http/default_fields.h"
 #include "server/http/response_head.h"
 #include "server/http1/request_rules.h"
 
 namespace cppasgi::http1 {
 
-enum class Last : bool { No, Yes };
-
-// What became of response content.
-enum class ContentResult : std::uint8_t {
-  Sent,
-  TooLong,   // more than the announced Content-Length: nothing of this piece was sent
-  TooShort,  // the last piece, and less than announced: the connection must be cut
-};
-
 // An application names the route of a request in it, for the metrics.
 constexpr std::string_view kRouteField = "cppasgi-route";
-
-// Fields added to every final response that lacks them. Empty means none.
-struct DefaultFields {
-  std::string_view date;    // the value of Date
-  std::string_view server;  // the value of Server
-  // Names and values of an operator's own.
-  std::span<const std::pair<std::string, std::string>> others = {};
-  bool as_daphne = false;  // the request's version in the status line, and no Content-Length
-                           // but the application's
-};
 
 class ResponseSerializer {
  public:
   // Writes status line and fields into a block of its own, all but framing and connection. Replaces
   // a head that write() hasn't sent yet.
   void begin(const RequestTraits& request, const http::ResponseHead& head,
-             const DefaultFields& defaults);
+             const http::DefaultFields& defaults);
   // Appends content to `output`, before it, the first time, the head. Precondition: begin(), and no
-  // Last::Yes yet. A first piece that is TooLong or TooShort leaves the response unstarted. The
+  // More::No yet. A first piece that is TooLong or TooShort leaves the response unstarted. The
   // last piece ends the response unless its head announced trailers.
-  ContentResult write(std::string_view content, Last last, OutputBuffer& output);
+  SendStatus write(std::string_view content, More more, OutputBuffer& output);
   // The same in two steps, for `size` bytes of content that reach the client another way in
   // between: what comes before them, and, if that is Sent, what comes after them.
-  ContentResult begin_content(std::uint64_t size, Last last, OutputBuffer& output);
-  void end_content(Last last, OutputBuffer& output);
+  SendStatus begin_content(std::uint64_t size, More more, OutputBuffer& output);
+  void end_content(More more, OutputBuffer& output);
   // Appends trailer fields (RFC 9112 7.1.2); only after the last content, if the head announced
   // them.
-  void write_trailers(const std::vector<http::Field>& fields, Last last, OutputBuffer& output);
+  void write_trailers(const std::vector<http::Field>& fields, More more, OutputBuffer& output);
   // Makes this the connection's last response; said in the head if it hasn't gone yet.
   void close() { closes_ = true; }
   // Forgets the response for the next one.
@@ -83,8 +66,8 @@ class ResponseSerializer {
   void add_field(std::string_view name, std::string_view value);
   void add_content_length(std::string_view name, std::string_view value);
   void add_connection(std::string_view name, std::string_view value);
-  ContentResult check_length(std::uint64_t size, Last last) const;
-  void end_head(std::uint64_t size, Last last);
+  SendStatus check_length(std::uint64_t size, More more) const;
+  void end_head(std::uint64_t size, More more);
 
   OutputBuffer head_;
   std::string route_;

@@ -61,8 +61,8 @@ void HttpExchange::disconnect() {
 void HttpExchange::end_events() {
   HttpHandler* handler = handler_;
   http1::Http1Protocol& http = session_.http();
-  http.send_content({}, http1::Last::Yes);
-  if (!http.response_ended()) http.send_trailers({}, http1::Last::Yes);
+  http.send_content({}, More::No);
+  if (!http.response_ended()) http.send_trailers({}, More::No);
   end_if_complete();
   session_.flush_later();
   if (handler != nullptr) handler->on_disconnect();
@@ -100,16 +100,15 @@ void HttpExchange::send_head(const http::ResponseHead& head) {
 }
 
 SendStatus HttpExchange::send_content(std::string_view content, More more) {
-  const auto last = more == More::No ? http1::Last::Yes : http1::Last::No;
   http1::Http1Protocol& http = session_.http();
   const bool begins = !http.response_started();
   const bool is_long = content.size() >= kLongContentBytes;
   const SendStatus status =
-      judge(is_long ? http.begin_content(content.size(), last) : http.send_content(content, last));
+      judge(is_long ? http.begin_content(content.size(), more) : http.send_content(content, more));
   if (status != SendStatus::Sent) return status;
   if (is_long) {
     if (http.response_has_content()) session_.send_after(content);
-    http.end_content(last);
+    http.end_content(more);
   }
   end_if_complete();
   session_.flush_later();
@@ -118,22 +117,21 @@ SendStatus HttpExchange::send_content(std::string_view content, More more) {
 }
 
 // Content that is too short for its Content-Length ends the exchange.
-SendStatus HttpExchange::judge(http1::ContentResult result) {
+SendStatus HttpExchange::judge(SendStatus result) {
   switch (result) {
-    case http1::ContentResult::TooLong:
+    case SendStatus::TooLong:
       return SendStatus::TooLong;
-    case http1::ContentResult::TooShort:
+    case SendStatus::TooShort:
       fail();
       return SendStatus::TooShort;
-    case http1::ContentResult::Sent:
+    case SendStatus::Sent:
       break;
   }
   return SendStatus::Sent;
 }
 
 SendStatus HttpExchange::send_file(FileSlice file, More more) {
-  const auto last = more == More::No ? http1::Last::Yes : http1::Last::No;
-  const SendStatus status = judge(session_.http().begin_content(file.size(), last));
+  const SendStatus status = judge(session_.http().begin_content(file.size(), more));
   if (status != SendStatus::Sent) return status;
   if (!session_.http().response_has_content()) file.select(0, 0);
   file_ = std::move(file);
@@ -146,14 +144,14 @@ SendStatus HttpExchange::send_file(FileSlice file, More more) {
 bool HttpExchange::continue_file() {
   if (!session_.send_file(file_)) return false;
   file_ = {};
-  session_.http().end_content(after_file_ == More::No ? http1::Last::Yes : http1::Last::No);
+  session_.http().end_content(after_file_);
   end_if_complete();
   session_.flush_later();
   return true;
 }
 
 void HttpExchange::send_trailers(const std::vector<http::Field>& fields, More more) {
-  session_.http().send_trailers(fields, more == More::No ? http1::Last::Yes : http1::Last::No);
+  session_.http().send_trailers(fields, more);
   end_if_complete();
   session_.flush_later();
 }

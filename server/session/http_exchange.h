@@ -53,7 +53,7 @@ class HttpExchange final : public HttpResponder {
   void fail() override;
 
  private:
-  SendStatus judge(http1::ContentResult result);
+  SendStatus judge(SendStatus result);
   bool continue_file();
   void end_if_complete();
   void end();  // the application may not reach it any more

@@ -237,7 +237,7 @@ void Session::upgrade() {
     http::ResponseHead head{error->status, error->fields};
     head.fields.push_back({"content-type", "text/plain; charset=utf-8"});
     http_.send_head(head, host_.default_fields());
-    http_.send_content(error->detail, http1::Last::Yes);
+    http_.send_content(error->detail, More::No);
     log_request(error->status);
     close_after_flush();
     return;

@@ -78,7 +78,7 @@ class SessionHost {
   void finish_access_log();  // at the end
   // Writes how many lines were too many; due at log_limiter.next_report().
   void report_left_out(std::chrono::milliseconds time);
-  virtual http1::DefaultFields default_fields() = 0;
+  virtual http::DefaultFields default_fields() = 0;
   bool draining() const { return departure.has_value(); }
 
  protected:

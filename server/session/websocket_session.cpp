@@ -189,10 +189,9 @@ void WebSocketSession::deny_head(const http::ResponseHead& head) {
 }
 
 SendStatus WebSocketSession::deny_content(std::string_view content, More more) {
-  const auto last = more == More::No ? http1::Last::Yes : http1::Last::No;
-  const http1::ContentResult result = session_.http().send_content(content, last);
-  if (result == http1::ContentResult::TooLong) return SendStatus::TooLong;
-  if (result == http1::ContentResult::TooShort) {
+  const SendStatus result = session_.http().send_content(content, more);
+  if (result == SendStatus::TooLong) return SendStatus::TooLong;
+  if (result == SendStatus::TooShort) {
     fail();
     return SendStatus::TooShort;
   }

@@ -72,8 +72,7 @@ std::string run(const Pieces& pieces, const HttpLimits& limits) {
   for (const std::string_view piece : pieces) {
     if (wholly_read) wholly_read = cppasgi::test::feed(protocol, piece, after) == piece.size();
   }
-  protocol.receive_eof();
-  after(protocol);
+  log.end(protocol);
   return log.text();
 }
 

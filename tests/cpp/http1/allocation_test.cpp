@@ -38,8 +38,8 @@ TEST_CASE("Http1Protocol: a request and its response allocate nothing once warm"
     if (round == 2) before = allocations;
     const bool whole = protocol.receive_data(request) == request.size();
     protocol.send_head(head, {"Sun, 06 Nov 1994 08:49:37 GMT", "cppasgi"});
-    protocol.send_content("{\"a\": 1", http1::Last::No);
-    protocol.send_content("}", http1::Last::Yes);
+    protocol.send_content("{\"a\": 1", More::Yes);
+    protocol.send_content("}", More::No);
     protocol.bytes_to_send().consume(protocol.bytes_to_send().size());
     if (!whole || !protocol.keep_alive()) FAIL("the connection didn't go on");
     protocol.next_request();

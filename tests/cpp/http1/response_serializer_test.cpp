@@ -25,16 +25,16 @@ struct Response {
   bool keep_alive;
 };
 
-// The answer to `request`: `head`, then `pieces`, the last of them with Last::Yes.
+// The answer to `request`: `head`, then `pieces`, the last of them with More::No.
 Response respond(const std::string& request, const http::ResponseHead& head,
-                 const std::vector<std::string>& pieces, const DefaultFields& defaults = {}) {
+                 const std::vector<std::string>& pieces, const http::DefaultFields& defaults = {}) {
   Http1Protocol protocol(kLimits);
   REQUIRE(protocol.receive_data(request) == request.size());
   protocol.send_head(head, defaults);
   CHECK(protocol.bytes_to_send().empty());
   for (std::size_t index = 0; index < pieces.size(); ++index) {
-    const Last last = index + 1 == pieces.size() ? Last::Yes : Last::No;
-    CHECK(protocol.send_content(pieces[index], last) == ContentResult::Sent);
+    const More more = index + 1 == pieces.size() ? More::No : More::Yes;
+    CHECK(protocol.send_content(pieces[index], more) == SendStatus::Sent);
   }
   CHECK(protocol.response_ended());
   return {protocol.bytes_to_send().take(), protocol.keep_alive()};
@@ -60,7 +60,7 @@ TEST_CASE("Response: the field that names a route is for the server", "[http1]")
   protocol.send_head({200, {{"Cppasgi-Route", " /a/<id> "}, {"A", "1"}}}, {});
   CHECK(protocol.route() == "/a/<id>");
   SECTION("it isn't sent, and the next response has none") {
-    protocol.send_content("hello", Last::Yes);
+    protocol.send_content("hello", More::No);
     CHECK(protocol.bytes_to_send().take() ==
           "HTTP/1.1 200 OK\r\nA: 1\r\ncontent-length: 5\r\n\r\nhello");
     protocol.next_request();
@@ -141,7 +141,7 @@ TEST_CASE("Response: HEAD has the fields and no content (RFC 9110 9.3.2)", "[htt
 TEST_CASE(
     "Response: Date and Server are added unless the application sent its own (RFC 9110 6.6.1)",
     "[http1]") {
-  const DefaultFields defaults{.date = "today", .server = "me"};
+  const http::DefaultFields defaults{.date = "today", .server = "me"};
   CHECK(respond(kGet, {200, {}}, {""}, defaults).bytes ==
         "HTTP/1.1 200 OK\r\ndate: today\r\nserver: me\r\ncontent-length: 0\r\n\r\n");
   CHECK(respond(kGet, {200, {{"DATE", "d"}, {"Server", "s"}}}, {""}, defaults).bytes ==
@@ -177,12 +177,12 @@ TEST_CASE("Response: more content than announced isn't sent (RFC 9112 6.2)", "[h
   Http1Protocol protocol(kLimits);
   protocol.receive_data(kGet);
   protocol.send_head({200, {{"content-length", "3"}}}, {});
-  CHECK(protocol.send_content("abcd", Last::No) == ContentResult::TooLong);
+  CHECK(protocol.send_content("abcd", More::Yes) == SendStatus::TooLong);
   CHECK_FALSE(protocol.response_started());
-  CHECK(protocol.send_content("ab", Last::No) == ContentResult::Sent);
-  CHECK(protocol.send_content("cd", Last::Yes) == ContentResult::TooLong);
+  CHECK(protocol.send_content("ab", More::Yes) == SendStatus::Sent);
+  CHECK(protocol.send_content("cd", More::No) == SendStatus::TooLong);
   CHECK_FALSE(protocol.response_ended());
-  CHECK(protocol.send_content("c", Last::Yes) == ContentResult::Sent);
+  CHECK(protocol.send_content("c", More::No) == SendStatus::Sent);
   CHECK(protocol.keep_alive());
   CHECK(protocol.response_content_bytes() == 3);
   CHECK(protocol.bytes_to_send().view() == "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc");
@@ -192,8 +192,8 @@ TEST_CASE("Response: less content than announced ends the connection (RFC 9112 8
   Http1Protocol protocol(kLimits);
   protocol.receive_data(kGet);
   protocol.send_head({200, {{"content-length", "3"}}}, {});
-  CHECK(protocol.send_content("a", Last::No) == ContentResult::Sent);
-  CHECK(protocol.send_content("b", Last::Yes) == ContentResult::TooShort);
+  CHECK(protocol.send_content("a", More::Yes) == SendStatus::Sent);
+  CHECK(protocol.send_content("b", More::No) == SendStatus::TooShort);
   CHECK(protocol.response_ended());
   CHECK_FALSE(protocol.keep_alive());
 }
@@ -203,7 +203,7 @@ TEST_CASE("Response: less content than announced in the first piece can still be
   Http1Protocol protocol(kLimits);
   protocol.receive_data(kGet);
   protocol.send_head({200, {{"content-length", "3"}}}, {});
-  CHECK(protocol.send_content("a", Last::Yes) == ContentResult::TooShort);
+  CHECK(protocol.send_content("a", More::No) == SendStatus::TooShort);
   CHECK_FALSE(protocol.response_started());
   protocol.send_error(500, "oops", {});
   CHECK(protocol.bytes_to_send().view().starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
@@ -219,13 +219,13 @@ Response respond_with_trailers(const std::string& request, const std::vector<htt
   REQUIRE(protocol.receive_data(request) == request.size());
   protocol.send_head({status, fields, true}, {});
   for (std::size_t index = 0; index < pieces.size(); ++index) {
-    const Last last = index + 1 == pieces.size() ? Last::Yes : Last::No;
-    CHECK(protocol.send_content(pieces[index], last) == ContentResult::Sent);
+    const More more = index + 1 == pieces.size() ? More::No : More::Yes;
+    CHECK(protocol.send_content(pieces[index], more) == SendStatus::Sent);
   }
   CHECK_FALSE(protocol.response_ended());
-  protocol.send_trailers({{"x-sum", "1"}, {"x-sum", "2"}}, Last::No);
+  protocol.send_trailers({{"x-sum", "1"}, {"x-sum", "2"}}, More::Yes);
   CHECK_FALSE(protocol.response_ended());
-  protocol.send_trailers({{"x-end", "yes"}}, Last::Yes);
+  protocol.send_trailers({{"x-end", "yes"}}, More::No);
   CHECK(protocol.response_ended());
   return {protocol.bytes_to_send().take(), protocol.keep_alive()};
 }
@@ -261,13 +261,13 @@ TEST_CASE("Response: trailers of one response don't reach the next", "[http1]") 
   Http1Protocol protocol(kLimits);
   REQUIRE(protocol.receive_data(kGet) == kGet.size());
   protocol.send_head({200, {}, true}, {});
-  protocol.send_content("a", Last::Yes);
-  protocol.send_trailers({}, Last::Yes);
+  protocol.send_content("a", More::No);
+  protocol.send_trailers({}, More::No);
   CHECK(protocol.bytes_to_send().take() == kChunkedHead + "1\r\na\r\n0\r\n\r\n");
   protocol.next_request();
   REQUIRE(protocol.receive_data(kGet) == kGet.size());
   protocol.send_head({200, {}}, {});
-  protocol.send_content("b", Last::Yes);
+  protocol.send_content("b", More::No);
   CHECK(protocol.response_ended());
   CHECK(protocol.bytes_to_send().take() == "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nb");
 }
@@ -279,7 +279,7 @@ TEST_CASE("Response: early hints come before the head, as often as wanted (RFC 8
   CHECK_FALSE(protocol.response_started());
   protocol.send_early_hints({"</c.js>; rel=preload"});
   protocol.send_head({200, {}}, {});
-  protocol.send_content("a", Last::Yes);
+  protocol.send_content("a", More::No);
   CHECK(protocol.bytes_to_send().take() ==
         "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\nlink: </b.js>; "
         "rel=preload\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </c.js>; rel=preload\r\n\r\n"
@@ -288,50 +288,50 @@ TEST_CASE("Response: early hints come before the head, as often as wanted (RFC 8
 }
 
 TEST_CASE("Response: content that the caller sends itself is framed as any other", "[http1]") {
-  const auto framed = [](const std::string& request, const http::ResponseHead& head, Last first) {
+  const auto framed = [](const std::string& request, const http::ResponseHead& head, More first) {
     Http1Protocol protocol(kLimits);
     REQUIRE(protocol.receive_data(request) == request.size());
     protocol.send_head(head, {});
-    CHECK(protocol.begin_content(17, first) == ContentResult::Sent);
+    CHECK(protocol.begin_content(17, first) == SendStatus::Sent);
     CHECK_FALSE(protocol.response_ended());  // or the next request would come too early
     if (protocol.response_has_content()) protocol.bytes_to_send().append("<17 bytes>");
     protocol.end_content(first);
-    if (first == Last::No) protocol.send_content("x", Last::Yes);
+    if (first == More::Yes) protocol.send_content("x", More::No);
     CHECK(protocol.response_ended());
     CHECK(protocol.response_content_bytes() ==
-          (protocol.response_has_content() ? (first == Last::No ? 18U : 17U) : 0U));
+          (protocol.response_has_content() ? (first == More::Yes ? 18U : 17U) : 0U));
     return protocol.bytes_to_send().take();
   };
-  CHECK(framed(kGet, {200, {}}, Last::Yes) ==
+  CHECK(framed(kGet, {200, {}}, More::No) ==
         "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n<17 bytes>");
-  CHECK(framed(kGet, {200, {}}, Last::No) ==
+  CHECK(framed(kGet, {200, {}}, More::Yes) ==
         kChunkedHead + "11\r\n<17 bytes>\r\n1\r\nx\r\n0\r\n\r\n");
-  CHECK(framed(kGet, {200, {{"content-length", "18"}}}, Last::No) ==
+  CHECK(framed(kGet, {200, {{"content-length", "18"}}}, More::Yes) ==
         "HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n<17 bytes>x");
-  CHECK(framed(kGet10, {200, {}}, Last::No) ==
+  CHECK(framed(kGet10, {200, {}}, More::Yes) ==
         "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<17 bytes>x");
-  CHECK(framed(kHead, {200, {}}, Last::Yes) == "HTTP/1.1 200 OK\r\n\r\n");
+  CHECK(framed(kHead, {200, {}}, More::No) == "HTTP/1.1 200 OK\r\n\r\n");
 }
 
 TEST_CASE("Response: no bytes of the caller's are no chunk (RFC 9112 7.1)", "[http1]") {
   Http1Protocol protocol(kLimits);
   REQUIRE(protocol.receive_data(kGet) == kGet.size());
   protocol.send_head({200, {}}, {});
-  CHECK(protocol.begin_content(0, Last::No) == ContentResult::Sent);
-  protocol.end_content(Last::No);
+  CHECK(protocol.begin_content(0, More::Yes) == SendStatus::Sent);
+  protocol.end_content(More::Yes);
   CHECK(protocol.bytes_to_send().take() == kChunkedHead);
 }
 
 TEST_CASE("Response: an operator's fields are added unless the application sent its own",
           "[http1]") {
   const std::vector<std::pair<std::string, std::string>> others{{"X-A", "1"}, {"X-B", "2"}};
-  const DefaultFields defaults{.others = others};
+  const http::DefaultFields defaults{.others = others};
   CHECK(respond(kGet, {200, {{"x-a", "own"}}}, {""}, defaults).bytes ==
         "HTTP/1.1 200 OK\r\nx-a: own\r\nX-B: 2\r\ncontent-length: 0\r\n\r\n");
 }
 
 TEST_CASE("Response: as Daphne's where its own tests ask for it", "[http1]") {
-  const DefaultFields defaults{.as_daphne = true};
+  const http::DefaultFields defaults{.as_daphne = true};
   CHECK(respond(kGet10, {200, {}}, {"hello"}, defaults).bytes ==
         "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\nhello");
   CHECK(respond(kGet, {200, {}}, {"hello"}, defaults).bytes ==

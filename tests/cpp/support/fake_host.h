@@ -118,7 +118,7 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
     announced_ = std::min(announced_, time);
   }
   std::chrono::milliseconds now() const override { return now_; }
-  http1::DefaultFields default_fields() override { return {}; }
+  http::DefaultFields default_fields() override { return {}; }
 
  private:
   std::vector<std::unique_ptr<session::Session>> sessions_;

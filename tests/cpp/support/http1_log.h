@@ -54,19 +54,26 @@ class Http1Log {
       if (std::holds_alternative<http1::RequestReceived>(event)) add_head(protocol.request());
       if (std::holds_alternative<http1::EndOfRequest>(event)) {
         ended = true;
-        text_ += protocol.upgrade_requested() ? "end, upgrade" : "end";
-        text_ += protocol.keep_alive() ? ", keep-alive\n" : ", close\n";
+        text_ += protocol.keep_alive() ? "end, keep-alive\n" : "end, close\n";
       }
       if (const auto* error = std::get_if<http1::ProtocolError>(&event)) {
         text_ +=
             "error " + std::to_string(error->status) + ": " + std::string(error->detail) + "\n";
+        closed_ = true;
       }
     }
     if (!ended) return;
+    closed_ = !protocol.keep_alive();
     protocol.send_head({}, {});
-    protocol.send_content({}, http1::Last::Yes);
+    protocol.send_content({}, More::No);
     protocol.bytes_to_send().consume(protocol.bytes_to_send().size());
     if (protocol.keep_alive()) protocol.next_request();
+  }
+
+  // The client's end of the connection has come.
+  void end(const http1::Http1Protocol& protocol) {
+    if (in_content_) text_ += '\n';
+    if (!closed_ && !protocol.between_requests()) text_ += "cut off\n";
   }
 
   const std::string& text() const { return text_; }
@@ -83,6 +90,7 @@ class Http1Log {
 
   std::string text_;
   bool in_content_ = false;
+  bool closed_ = false;
 };
 
 // The log of a whole connection that gives these pieces and then ends.
@@ -94,8 +102,7 @@ inline std::string log_requests(const Pieces& pieces, const HttpLimits& limits) 
   for (const std::string_view piece : pieces) {
     if (wholly_read) wholly_read = feed(protocol, piece, add) == piece.size();
   }
-  protocol.receive_eof();
-  log.add(protocol);
+  log.end(protocol);
   return log.text();
 }
 

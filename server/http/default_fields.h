@@ -1,0 +1,21 @@
+// The fields that the server adds to responses. This is the one place that names them.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace cppasgi::http {
+
+// Fields added to every final response that lacks them. Empty means none.
+struct DefaultFields {
+  std::string_view date;    // the value of Date
+  std::string_view server;  // the value of Server
+  // Names and values of an operator's own.
+  std::span<const std::pair<std::string, std::string>> others = {};
+  bool as_daphne = false;  // the request's version in the status line, and no Content-Length
+                           // but the application's
+};
+
+}  // namespace cppasgi::http
