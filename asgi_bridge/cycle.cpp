@@ -148,7 +148,7 @@ bool Cycle::wake() {
     }
   } else if (client_left_ || exchange_over() || std::exchange(writable_again_, false)) {
     // A task that was woken here may have filled the connection again and wait behind the others.
-    while (!senders_.empty() && (client_left_ || quietly([this] { return writable(); }))) {
+    while (!senders_.empty() && (client_left_ || quietly([this] { return poll_writable(); }))) {
       if (!senders_.resolve_first({})) return false;
     }
   }

@@ -100,7 +100,7 @@ class Cycle {
  protected:
   virtual PyObject* make_scope() = 0;
   virtual bool exchange_over() const = 0;  // the response is complete, or the client has left
-  virtual bool writable() const = 0;
+  virtual bool poll_writable() = 0;
   // Who listens for the client's end: for HTTP whoever awaits receive() then; for WebSocket whoever
   // has received any message in another task than the application's own, even if it doesn't wait
   // now.

@@ -83,9 +83,9 @@ PythonRef HttpCycle::next_message(bool& pending) {
   return {};
 }
 
-bool HttpCycle::writable() const {
-  const HttpResponder* responder = exchange_.get();
-  return responder == nullptr || responder->writable();
+bool HttpCycle::poll_writable() {
+  HttpResponder* responder = exchange_.get();
+  return responder == nullptr || responder->poll_writable();
 }
 
 void HttpCycle::on_content() {
@@ -179,7 +179,7 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   content_begun_ = true;
   if (more == More::No && !trailers_announced_) return sent_all();
   if (more == More::No) state_ = State::Trailers;
-  return responder->writable() ? sent() : wait_to_send();
+  return responder->poll_writable() ? sent() : wait_to_send();
 }
 
 PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
@@ -206,7 +206,7 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   if (state_ == State::Disconnected) return send_too_late();  // or the file couldn't be read
   content_begun_ = true;
   responder = exchange_.get();  // gone if all of it has left
-  sending_file_ = responder != nullptr && !responder->writable();
+  sending_file_ = responder != nullptr && !responder->poll_writable();
   if (more == More::No && !trailers_announced_) {
     if (!sending_file_) return sent_all();
     state_ = State::Complete;
@@ -226,7 +226,7 @@ PyObject* HttpCycle::send_early_hint(PyObject* message) {
   HttpResponder* responder = exchange_.get();
   if (responder == nullptr) return send_too_late();
   if (!links.empty()) responder->send_early_hints(links);
-  return responder->writable() ? sent() : wait_to_send();
+  return responder->poll_writable() ? sent() : wait_to_send();
 }
 
 PyObject* HttpCycle::send_trailers(PyObject* message) {
@@ -241,7 +241,7 @@ PyObject* HttpCycle::send_trailers(PyObject* message) {
   if (responder == nullptr) return send_too_late();
   responder->send_trailers(reading->head.fields, more);
   if (more == More::No) return sent_all();
-  return responder->writable() ? sent() : wait_to_send();
+  return responder->poll_writable() ? sent() : wait_to_send();
 }
 
 // The response is complete.

@@ -36,7 +36,7 @@ class HttpCycle final : public Cycle, public HttpHandler {
 
   PyObject* make_scope() override;
   bool exchange_over() const override { return exchange_.get() == nullptr; }
-  bool writable() const override;
+  bool poll_writable() override;
   bool listening_lasts() const override { return false; }
   PythonRef next_message(bool& pending) override;
   void application_returned() override;

@@ -59,9 +59,9 @@ PythonRef WebSocketCycle::next_message(bool& pending) {
   return {};
 }
 
-bool WebSocketCycle::writable() const {
-  const WebSocketResponder* responder = websocket_.get();
-  return responder == nullptr || responder->writable();
+bool WebSocketCycle::poll_writable() {
+  WebSocketResponder* responder = websocket_.get();
+  return responder == nullptr || responder->poll_writable();
 }
 
 void WebSocketCycle::on_message() {
@@ -144,7 +144,7 @@ PyObject* WebSocketCycle::send_message(PyObject* message) {
   } else {
     responder->send_binary(bytes.view());
   }
-  return responder->writable() ? sent() : wait_to_send();
+  return responder->poll_writable() ? sent() : wait_to_send();
 }
 
 // After the connection has ended this does nothing: consumers close in their disconnect handlers
@@ -186,7 +186,7 @@ PyObject* WebSocketCycle::send_denial_body(PyObject* message) {
     PyErr_SetString(PyExc_ValueError, "Response content does not match Content-Length");
     return nullptr;
   }
-  if (more == More::No || responder->writable()) return completed_none();
+  if (more == More::No || responder->poll_writable()) return completed_none();
   return wait_to_send();
 }
 

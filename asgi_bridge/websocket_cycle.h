@@ -40,7 +40,7 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
 
   PyObject* make_scope() override;
   bool exchange_over() const override { return websocket_.get() == nullptr; }
-  bool writable() const override;
+  bool poll_writable() override;
   // Channels receives one message at a time in a task of its own, and the next one only when its
   // consumer has dealt with that.
   bool listening_lasts() const override { return true; }

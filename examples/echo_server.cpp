@@ -40,7 +40,7 @@ class HttpEcho final : public cppasgi::HttpHandler {
  private:
   void pump() {
     HttpResponder* responder = exchange_.get();
-    while (responder->writable()) {
+    while (responder->poll_writable()) {
       std::string content;
       const cppasgi::ContentStatus status = responder->take_content(content);
       if (status == cppasgi::ContentStatus::Pending) return;
@@ -71,7 +71,7 @@ class WebSocketEcho final : public cppasgi::WebSocketHandler {
   void pump() {
     WebSocketResponder* responder = websocket_.get();
     WebSocketMessage message;
-    while (responder->writable() && responder->take_message(message)) {
+    while (responder->poll_writable() && responder->take_message(message)) {
       if (message.kind == WebSocketMessage::Kind::Text) {
         responder->send_text(message.payload);
       } else {

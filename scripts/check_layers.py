@@ -33,19 +33,58 @@ LAYERS: dict[str, list[str]] = {
     ],
     "server/process/": ["posix"],
     "server/net/": ["server/base/", "server/options.h", "libuv", "posix"],
+    "server/in_progress.": [],
     "server/session/access_log": ["server/base/", "server/http/", "server/session/", "posix"],
     "server/session/trusted_proxies.": ["server/base/", "server/session/", "posix"],
-    "server/session/": [
+    # A connection knows no protocol. Exchanges know no version of HTTP. Drivers don't know one
+    # another.
+    "server/session/connection/": [
+        "server/base/",
+        "server/net/stream.h",  # the interface, without libuv
+        "server/application.h",
+        "server/in_progress.h",
+        "server/metrics.h",
+        "server/options.h",
+    ],
+    "server/session/exchange/": [
+        "server/base/",
+        "server/http/",
+        "server/websocket/",
+        "server/session/connection/driver.h",
+        "server/session/connection/transport.h",
+        "server/session/session_host.h",
+        "server/application.h",
+    ],
+    "server/session/drivers/http1_": [
         "server/base/",
         "server/http/",
         "server/http1/",
+        "server/websocket/handshake.h",
+        "server/session/connection/",
+        "server/session/drivers/protocols.h",
+        "server/session/exchange/",
+        "server/session/session_host.h",
+    ],
+    "server/session/drivers/websocket_": [
+        "server/base/",
         "server/websocket/",
-        "server/net/stream.h",  # the interface, without libuv
+        "server/session/connection/transport.h",
+        "server/session/drivers/protocols.h",
+        "server/session/exchange/",
+        "server/session/session_host.h",
+    ],
+    "server/session/drivers/": ["server/session/connection/", "server/session/session_host.h"],
+    "server/session/": [
+        "server/base/",
+        "server/http/",
+        "server/websocket/",
+        "server/session/connection/connection_host.h",
         "server/metrics.h",
         "server/options.h",
         "server/application.h",
     ],
     "server/heap_trimmer.": ["server/base/", "server/net/"],
+    "server/batch.": ["server/net/event_loop.h", "server/session/connection/connection.h"],
     "server/server.": ["server/", "posix"],
     # The two that know the event loop: one joins it to asyncio's, the other owns it.
     "asgi_bridge/loop_bridge.": ["asgi_bridge/", "server/net/event_loop.h", "python"],
@@ -117,9 +156,8 @@ def is_allowed(kind: str, header: str, layer: str, allowed: list[str]) -> bool:
     if kind == "<":
         patterns = [LIBRARIES[name] for name in allowed if name in LIBRARIES]
         return any(re.fullmatch(pattern, header) for pattern in [STANDARD, *patterns])
-    return any(
-        header.startswith(entry) if entry.endswith("/") else header == entry
-        for entry in [*allowed, layer, f"{layer}h"]
+    return header.startswith(layer) or any(
+        header.startswith(entry) if entry.endswith("/") else header == entry for entry in allowed
     )
 
 

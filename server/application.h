@@ -77,14 +77,16 @@ class HttpResponder {
   // More::No completes the exchange, unless the head announced trailers.
   virtual SendStatus send_content(std::string_view content, More more) = 0;
   // The same with the bytes of a file, which go from the kernel's cache to the socket where that is
-  // possible. writable() is false until all of them have left; nothing else may be sent until then.
-  // More::No completes the exchange after them, and on_writable follows if that isn't at once.
+  // possible. poll_writable() is false until all of them have left; nothing else may be sent until
+  // then. More::No completes the exchange after them, and on_writable follows if that isn't at
+  // once.
   virtual SendStatus send_file(FileSlice file, More more) = 0;
   // If announced, after the last content; names must be http::is_trailer_name too. More::No
   // completes the exchange.
   virtual void send_trailers(const std::vector<http::Field>& fields, More more) = 0;
-  // False while the unsent bytes are above the high-water mark: wait for on_writable.
-  virtual bool writable() const = 0;
+  // False while the unsent bytes are above the high-water mark, even after some were given to the
+  // kernel: on_writable follows.
+  virtual bool poll_writable() = 0;
   // The application failed: 500 when nothing of the response has left yet, else the connection is
   // cut so that the client notices. Ends the exchange without on_disconnect.
   virtual void fail() = 0;
@@ -115,32 +117,45 @@ class WebSocketHandler {
   ~WebSocketHandler() = default;
 };
 
-// One WebSocket, from its opening handshake on. Gone after on_disconnect.
+// One WebSocket, from its opening handshake on. Gone after on_disconnect. What isn't meant for the
+// state it is in does nothing.
 class WebSocketResponder {
  public:
   virtual const http::RequestHead& request() const = 0;  // maybe empty from accept() on
   virtual const ConnectionInfo& connection() const = 0;
-  virtual const std::vector<std::string>& subprotocols() const = 0;
   virtual void set_handler(WebSocketHandler* handler) = 0;
 
-  // Answers the opening handshake with 101; `subprotocol` empty for none. Only in state Connecting.
-  virtual void accept(std::string_view subprotocol, const std::vector<http::Field>& fields) = 0;
-  // Or refuses it with a response of the application's choice, as for HTTP. Only in state
-  // Connecting, then Denying.
-  virtual void deny_head(const http::ResponseHead& head) = 0;
-  virtual SendStatus deny_content(std::string_view content, More more) = 0;
+  // --- in state Connecting ---
 
-  // Only in state Open.
-  virtual void send_text(std::string_view text) = 0;  // valid UTF-8
-  virtual void send_binary(std::string_view bytes) = 0;
-  virtual bool writable() const = 0;
+  // Those that the client offers, in its order of preference.
+  virtual const std::vector<std::string>& subprotocols() const {
+    static const std::vector<std::string> none;
+    return none;
+  }
+  // Answers the opening handshake with 101; `subprotocol` empty for none.
+  virtual void accept(std::string_view /*subprotocol*/,
+                      const std::vector<http::Field>& /*fields*/) {}
+  // Or refuses it with a response of the application's choice, as for HTTP. The state is Denying
+  // then.
+  virtual void deny_head(const http::ResponseHead& /*head*/) {}
+  virtual SendStatus deny_content(std::string_view /*content*/, More /*more*/) {
+    return SendStatus::Sent;
+  }
+
+  // --- in state Open ---
+
+  virtual void send_text(std::string_view /*text*/) {}  // valid UTF-8
+  virtual void send_binary(std::string_view /*bytes*/) {}
+  // Moves the oldest unread message into `message`; false when there is none.
+  virtual bool take_message(WebSocketMessage& /*message*/) { return false; }
+
+  // --- in any state ---
+
+  virtual bool poll_writable() = 0;
   // Connecting: refuses with 403. Open: starts the closing handshake.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   // The application failed: 500 while Connecting, close 1011 when Open.
   virtual void fail() = 0;
-
-  // Moves the oldest unread message into `message`; false when there is none.
-  virtual bool take_message(WebSocketMessage& message) = 0;
 
  protected:
   ~WebSocketResponder() = default;

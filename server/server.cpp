@@ -8,32 +8,21 @@
 #include <vector>
 
 #include "server/base/spread.h"
+#include "server/batch.h"
 #include "server/heap_trimmer.h"
 #include "server/http/date.h"
 #include "server/net/event_loop.h"
 #include "server/net/uv_listener.h"
-#include "server/session/session.h"
+#include "server/session/drivers/protocols.h"
 #include "server/session/session_host.h"
 
 namespace cppasgi {
 
 using session::Blame;
-using session::Session;
+using session::Connection;
 using std::chrono::milliseconds;
 
 namespace {
-
-// A batch is written early when it grows beyond these: nobody's response should wait long for its
-// neighbours'. But each write alone wakes a client that has gone to sleep again, which costs the
-// kernel half as much again: an application that takes 150 us needs some responses to a batch.
-constexpr std::size_t kMaxBatchSessions = 64;
-constexpr std::size_t kMaxBatchBytes = 64 * 1024;
-constexpr milliseconds kMaxBatchTime{1};
-
-// A pipelined request may begin in one turn of the loop and take its first step in the next. Each
-// such request is a turn, which the first of the responses waits for.
-constexpr std::uint8_t kMostReleases = 2;
-constexpr std::uint8_t kMostHolds = 15;
 
 // Connections that are told of their refusal at a time; others beyond the limit are just closed.
 constexpr std::size_t kMaxRefused = 64;
@@ -58,11 +47,12 @@ class Server::Impl final : public session::SessionHost {
       : SessionHost(app, server_options, access_log_fd),
         loop_(loop),
         heap_trimmer_(loop),
+        batch_(loop),
         timer_(loop, [this] { check_deadlines(); }),
         drain_timer_(loop, [this] { drain_in_turn(); }) {}
 
   ~Impl() {
-    hook = nullptr;  // there will be no batch
+    batch_.set_hook(nullptr);  // there will be no batch
     abort();
   }
 
@@ -80,25 +70,16 @@ class Server::Impl final : public session::SessionHost {
     }
   }
 
-  bool holds_responses() const { return !held_.empty(); }
-
-  void release_responses() {
-    std::erase_if(held_, [this](Session* session) {
-      if (session->held != 0) --session->held;
-      if (session->held != 0 && session->answers()) return false;
-      to_flush_.push_back(session);
-      return true;
-    });
-  }
+  Batch& batch() { return batch_; }
+  std::vector<session::Protocol>& protocols() { return protocols_; }
 
   void finish_batch() {
-    resume_waiting();
-    for (Session* session : to_fail_) session->finish_failure();
-    to_fail_.clear();
-    flush_all();
+    batch_.resume_all();
+    if (!batch_.empty()) heap_trimmer_.note_work();
+    batch_.flush_all();
     remove_over();
     write_access_log();
-    hook_called_ = false;  // what this round itself put off is done
+    batch_.end();
     if (metrics->served.value() >= call_after_) {
       call_after_ = UINT64_MAX;
       call_();
@@ -117,17 +98,13 @@ class Server::Impl final : public session::SessionHost {
     listeners_.clear();
     InProgress in_progress;
     std::size_t returning = 0;
-    for (auto& session : sessions_) {
-      const bool returns = session->client_returns();
-      if (session->has_websocket()) {
-        ++in_progress.websockets;
-      } else if (session->answers()) {
-        ++(returns ? in_progress.event_streams : in_progress.responses);
-      }
-      if (returns) {
+    for (auto& connection : connections_) {
+      session::Driver& driver = connection->driver();
+      driver.count(in_progress);
+      if (driver.client_returns()) {
         ++returning;
       } else {
-        session->drain();
+        driver.drain();
       }
     }
     draining_.begin(loop_.now(), window, returning);
@@ -136,71 +113,41 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void cut_short() {
-    for (auto& session : sessions_) session->cut_short();
+    for (auto& connection : connections_) connection->driver().cut_short();
   }
 
   void abort() {
     departure = Departure::Stop;
     listeners_.clear();
-    for (auto& session : sessions_) session->cut(Blame::Server);
+    for (auto& connection : connections_) connection->cut(Blame::Server);
     report_left_out(milliseconds::max());
-    to_resume_.clear();
-    to_fail_.clear();
-    to_flush_.clear();
-    held_.clear();
+    batch_.clear();
     remove_over();
     finish_access_log();
   }
 
   void disown() {
-    hook = nullptr;
+    batch_.set_hook(nullptr);
     metrics.disown();
     access_log.discard();
     log_limiter.take_reports(milliseconds::max());
     exchanges.clear();
     websockets.clear();
     for (auto& [listener, backlog] : listeners_) leak(listener);
-    for (auto& session : sessions_) leak(session);
+    for (auto& connection : connections_) leak(connection);
     listeners_.clear();
-    sessions_.clear();
-    for (auto* list : {&over_, &to_flush_, &held_, &to_resume_, &to_fail_, &resuming_})
-      list->clear();
+    connections_.clear();
+    batch_.clear();
+    batch_.remove_over([](Connection&) {});
   }
 
-  std::size_t connections() const { return sessions_.size() - over_.size(); }
+  std::size_t connections() const { return connections_.size() - batch_.over(); }
 
   // --- SessionHost ---
 
-  void flush_later(Session& session) override {
-    if (!session.flush_pending) {
-      session.flush_pending = true;
-      if (to_flush_.empty()) batch_began_ = std::chrono::steady_clock::now();
-      to_flush_.push_back(&session);
-      call_hook();
-    }
-    if (flushing_) return;
-    if (to_flush_.size() > kMaxBatchSessions || session.unsent_bytes() > kMaxBatchBytes ||
-        (to_flush_.size() > 1 && std::chrono::steady_clock::now() - batch_began_ > kMaxBatchTime)) {
-      flush_all();
-    }
-  }
-
-  void resume_later(Session& session) override {
-    if (session.resume_pending) return;
-    session.resume_pending = true;
-    to_resume_.push_back(&session);
-    call_hook();
-  }
-
-  void fail_later(Session& session) override {
-    to_fail_.push_back(&session);
-    call_hook();
-  }
-
-  void remove_later(Session& session) override {
-    over_.push_back(&session);
-    call_hook();
-  }
+  void flush_later(Connection& connection) override { batch_.flush_later(connection); }
+  void resume_later(Connection& connection) override { batch_.resume_later(connection); }
+  void remove_later(Connection& connection) override { batch_.remove_later(connection); }
 
   void expect_deadline(milliseconds time) override {
     if (time >= timer_due_) return;
@@ -220,8 +167,6 @@ class Server::Impl final : public session::SessionHost {
 
   net::EventLoop& loop() { return loop_; }
 
-  std::function<void()> hook;
-
  private:
   void open(std::unique_ptr<net::Stream> stream) {
     const std::size_t limit = options.connections.max_connections;
@@ -230,88 +175,54 @@ class Server::Impl final : public session::SessionHost {
     const bool refused = limit != 0 && connections() >= limit;
     if (refused) metrics->count(Limit::Concurrency);
     if (refused && connections() >= limit + kMaxRefused) return;
-    if (refused && !refusing_) log("too many connections: new ones are refused");
+    if (refused && !refusing_) log("too many connections: new ones are refused", nullptr);
     refusing_ = refused;
-    auto session = std::make_unique<Session>(*this, std::move(stream));
-    session->index = sessions_.size();
-    sessions_.push_back(std::move(session));
-    sessions_.back()->start();
+    auto owned = std::make_unique<Connection>(*this, std::move(stream));
+    Connection& connection = *owned;
+    connection.listed.index = connections_.size();
+    connections_.push_back(std::move(owned));
+    connection.start(session::make_first_driver(*this, connection, protocols_));
     if (refused) {
-      sessions_.back()->refuse();
+      connection.driver().refuse();
     } else {
-      sessions_.back()->read_waiting();
+      connection.read_waiting();
     }
+  }
+
+  // When the connection began to be idle; max() if it isn't.
+  static milliseconds idle_since(const Connection& connection) {
+    const bool over = connection.state() == Connection::State::Over;
+    return over ? milliseconds::max() : connection.driver().idle_since();
   }
 
   void cut_idlest() {
     const auto idlest = std::min_element(
-        sessions_.begin(), sessions_.end(),
-        [](const auto& a, const auto& b) { return a->idle_since() < b->idle_since(); });
-    if (idlest == sessions_.end() || (*idlest)->idle_since() == milliseconds::max()) return;
-    log("many connections: a new one takes the place of the one that is idle for longest");
-    (*idlest)->cut();
+        connections_.begin(), connections_.end(),
+        [](const auto& a, const auto& b) { return idle_since(*a) < idle_since(*b); });
+    if (idlest == connections_.end() || idle_since(**idlest) == milliseconds::max()) return;
+    log("many connections: a new one takes the place of the one that is idle for longest", nullptr);
+    (*idlest)->cut(Blame::Client);
   }
 
   // Ends those that have no end of their own and whose turn has come.
   void drain_in_turn() {
     std::size_t due = draining_.take_due(loop_.now());
-    for (auto& session : sessions_) {
+    for (auto& connection : connections_) {
       if (due == 0) break;
-      if (!session->client_returns()) continue;
-      session->drain();
+      if (!connection->driver().client_returns()) continue;
+      connection->driver().drain();
       --due;
     }
     if (!draining_.is_over()) drain_timer_.start(draining_.step());
   }
 
-  void resume_waiting() {
-    if (to_resume_.empty()) return;
-    const net::EventLoop::Standstill standstill(loop_);
-    while (!to_resume_.empty()) {
-      resuming_.swap(to_resume_);
-      for (Session* session : resuming_) {
-        session->resume();
-        hold(*session);
-      }
-      resuming_.clear();
-    }
-  }
-
-  // Its responses wait for that to the request which has begun behind them.
-  static void hold(Session& session) {
-    if (!session.flush_pending || !session.answers()) return;
-    session.held = session.holds == kMostHolds ? 0 : kMostReleases;
-    if (session.held != 0) ++session.holds;
-  }
-
-  void flush_all() {
-    if (!to_flush_.empty()) heap_trimmer_.note_work();
-    flushing_ = true;
-    for (std::size_t i = 0; i < to_flush_.size(); ++i) {
-      Session* session = to_flush_[i];
-      if (session->held != 0 && session->answers()) {
-        held_.push_back(session);
-      } else {
-        session->held = 0;
-        session->holds = 0;
-        session->flush();
-      }
-    }
-    to_flush_.clear();
-    flushing_ = false;
-  }
-
-  // Only here do sessions die: their own callbacks may be on the stack when they end.
   void remove_over() {
-    if (!over_.empty()) heap_trimmer_.note_work();
-    for (Session* session : over_) {
-      if (session->flush_pending) std::erase(held_, session);
-      const std::size_t index = session->index;
-      std::swap(sessions_[index], sessions_.back());
-      sessions_[index]->index = index;
-      sessions_.pop_back();
-    }
-    over_.clear();
+    batch_.remove_over([this](Connection& connection) {
+      const std::size_t index = connection.listed.index;
+      std::swap(connections_[index], connections_.back());
+      connections_[index]->listed.index = index;
+      connections_.pop_back();
+    });
   }
 
   void check_deadlines() {
@@ -320,9 +231,9 @@ class Server::Impl final : public session::SessionHost {
     const milliseconds due = std::exchange(timer_due_, next);
     looks_again_ = now - due > kTimerLate && !looks_again_;
     if (looks_again_) return expect_deadline(now);
-    for (auto& session : sessions_) {
-      if (session->next_deadline() <= now) session->on_deadline(now);
-      next = std::min(next, session->next_deadline());
+    for (auto& connection : connections_) {
+      if (connection->next_deadline() <= now) connection->on_deadline(now);
+      next = std::min(next, connection->next_deadline());
     }
     write_access_log();
     report_left_out(now);
@@ -330,30 +241,17 @@ class Server::Impl final : public session::SessionHost {
     if (next != milliseconds::max()) expect_deadline(next);
   }
 
-  void call_hook() {
-    if (hook_called_ || !hook) return;
-    hook_called_ = true;
-    hook();
-  }
-
   net::EventLoop& loop_;
   HeapTrimmer heap_trimmer_;
+  Batch batch_;
   net::Timer timer_;
   net::Timer drain_timer_;
   milliseconds timer_due_ = milliseconds::max();
   bool looks_again_ = false;  // as the latest look came late
   http::DateCache date_;
   std::vector<std::pair<std::unique_ptr<net::UvListener>, int>> listeners_;  // with its backlog
-  std::vector<std::unique_ptr<Session>> sessions_;
-  std::vector<Session*> over_;  // among sessions_, until the end of the batch
-  std::vector<Session*> to_flush_;
-  std::vector<Session*> held_;  // to be flushed after release_responses()
-  std::vector<Session*> to_resume_;
-  std::vector<Session*> to_fail_;
-  std::vector<Session*> resuming_;
-  std::chrono::steady_clock::time_point batch_began_;
-  bool flushing_ = false;
-  bool hook_called_ = false;
+  std::vector<session::Protocol> protocols_;                                 // besides HTTP/1
+  std::vector<std::unique_ptr<Connection>> connections_;
   std::uint64_t call_after_ = UINT64_MAX;  // answered requests
   std::function<void()> call_;
   Spread draining_;
@@ -382,11 +280,13 @@ void Server::start() { impl_->start(); }
 
 void Server::finish_batch() { impl_->finish_batch(); }
 
-void Server::release_responses() { impl_->release_responses(); }
+void Server::release_responses() { impl_->batch().pass_turn(); }
 
-bool Server::holds_responses() const { return impl_->holds_responses(); }
+bool Server::holds_responses() const { return impl_->batch().holds_some(); }
 
-void Server::set_batch_hook(std::function<void()> hook) { impl_->hook = std::move(hook); }
+void Server::set_batch_hook(std::function<void()> hook) {
+  impl_->batch().set_hook(std::move(hook));
+}
 
 void Server::call_after(std::uint64_t requests, std::function<void()> call) {
   impl_->call_after(requests, std::move(call));

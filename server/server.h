@@ -13,6 +13,7 @@
 #include <string>
 
 #include "server/application.h"
+#include "server/in_progress.h"
 #include "server/options.h"
 
 namespace cppasgi {
@@ -22,13 +23,6 @@ struct Metrics;
 namespace net {
 class EventLoop;
 }
-
-// What a server that begins to drain has to wait for.
-struct InProgress {
-  std::size_t responses = 0;
-  std::size_t event_streams = 0;
-  std::size_t websockets = 0;
-};
 
 class Server {
  public:

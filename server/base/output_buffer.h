@@ -54,6 +54,13 @@ class OutputBuffer {
     if (capacity_ > kKeptBytes) free_memory();
   }
 
+  void swap(OutputBuffer& other) {
+    std::swap(data_, other.data_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+    std::swap(capacity_, other.capacity_);
+  }
+
   // Takes the unconsumed bytes out and leaves the buffer empty. In a block of just their size: they
   // may wait long, in thousands of connections.
   std::string take() {

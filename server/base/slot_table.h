@@ -37,6 +37,9 @@ class SlotTable {
     return slots_[id.slot].object;
   }
 
+  // The name is that of `object` from now on. Precondition: find() isn't null.
+  void replace(SlotId id, T& object) { slots_[id.slot].object = &object; }
+
   // Forgets the object; its name is never given again (the generation would have to wrap 2^32 times
   // on one slot).
   void erase(SlotId id) {

@@ -214,7 +214,7 @@ Outcome run(std::string_view stream, const Conditions& conditions) {
   }
   if (!wire->closed) wire->end();
   settle();
-  require(host.sessions() == 0, "a session ends with its connection");
+  require(host.connections() == 0, "a session ends with its connection");
   for (const auto& call : answering.application.http) {
     require(call->responder() == nullptr, "an exchange ends with its session");
     require(call->disconnects <= 1, "a client leaves once");

@@ -176,7 +176,7 @@ TEST_CASE("Server: a connection that still had something to send when it was hel
     const std::string piece(4096, 'x');
     std::size_t pieces = 0;
     responder.send_head({200, {}});
-    for (; pieces < most_pieces && responder.writable(); ++pieces) {
+    for (; pieces < most_pieces && responder.poll_writable(); ++pieces) {
       responder.send_content(piece, More::Yes);
       test.server.finish_batch();
     }

@@ -36,7 +36,7 @@ void answer_target(HttpCall& call) { call.answer(call.request_line); }
 // Sends content back as it comes, no faster than the client reads.
 void echo(HttpCall& call) {
   if (call.content_calls == 0) call.responder()->send_head({200, {}});
-  while (call.responder() != nullptr && call.responder()->writable()) {
+  while (call.responder() != nullptr && call.responder()->poll_writable()) {
     std::string content;
     const ContentStatus status = call.responder()->take_content(content);
     if (status == ContentStatus::Pending) return;
@@ -166,8 +166,8 @@ TEST_CASE("Server: a large request and a large response stream through at the sl
     std::thread sending([&] { client.send(content); });
     CHECK(test.wait_for([&] {
       if (test.application.http.empty()) return false;
-      const HttpResponder* responder = test.application.http[0]->responder();
-      return responder != nullptr && !responder->writable();
+      HttpResponder* responder = test.application.http[0]->responder();
+      return responder != nullptr && !responder->poll_writable();
     }));
     const std::string& text = client.read_all();
     sending.join();

@@ -1,6 +1,6 @@
 // One exchange: the request's content on its way in, the response on its way out, back-pressure
 // both ways, and responses that fail (RFC 9110 sections 6.4, 8.6 and 10.1.1).
-#include "server/session/http_exchange.h"
+#include "server/session/exchange/http_exchange.h"
 
 #include <string>
 
@@ -216,16 +216,16 @@ TEST_CASE("HttpExchange: writable() is false while the client doesn't read, then
   wire->limit_room(0);
   call.responder()->send_head({200, {}});
   CHECK(call.responder()->send_content("first", More::Yes) == SendStatus::Sent);
-  CHECK(call.responder()->writable());
+  CHECK(call.responder()->poll_writable());
   CHECK(call.responder()->send_content(std::string(200, 'x'), More::Yes) == SendStatus::Sent);
-  CHECK_FALSE(call.responder()->writable());
+  CHECK_FALSE(call.responder()->poll_writable());
   host.finish_batch();
-  CHECK_FALSE(call.responder()->writable());
+  CHECK_FALSE(call.responder()->poll_writable());
   CHECK(call.responder()->send_content("more", More::Yes) == SendStatus::Sent);
   CHECK(call.writable_calls == 0);
   wire->drain();
   CHECK(call.writable_calls == 1);
-  CHECK(call.responder()->writable());
+  CHECK(call.responder()->poll_writable());
   host.finish_batch();
   CHECK(call.responder()->send_content("last", More::No) == SendStatus::Sent);
   host.finish_batch();
@@ -244,7 +244,7 @@ TEST_CASE("HttpExchange: on_writable waits for the low-water mark", "[session][b
   call.responder()->send_content("first", More::Yes);
   host.finish_batch();  // this much is queued, what follows waits behind it
   call.responder()->send_content(std::string(200, 'x'), More::Yes);
-  CHECK_FALSE(call.responder()->writable());
+  CHECK_FALSE(call.responder()->poll_writable());
   wire->drain_some(wire->queued.size());  // on_written: the rest is queued
   CHECK(call.writable_calls == 0);
   wire->drain();
@@ -260,7 +260,7 @@ TEST_CASE("HttpExchange: bytes that only wait for the end of the batch don't mak
   HttpCall& call = *application.http.at(0);
   call.responder()->send_head({200, {}});
   call.responder()->send_content(std::string(1000, 'x'), More::Yes);
-  CHECK(call.responder()->writable());  // else on_writable would never come
+  CHECK(call.responder()->poll_writable());  // else on_writable would never come
   CHECK(wire->received.size() > 1000);
 }
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "server/session/http_exchange.h"
+#include "server/session/exchange/http_exchange.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -109,7 +109,7 @@ TEST_CASE("HttpExchange: a file that the kernel takes at once completes at once"
     part.select(90, 1000);
     call.responder()->send_content("a", More::Yes);
     CHECK(call.responder()->send_file(std::move(part), More::Yes) == SendStatus::Sent);
-    CHECK(call.responder()->writable());
+    CHECK(call.responder()->poll_writable());
     FileSlice nothing = file.slice();
     nothing.select(1000, 1);
     CHECK(call.responder()->send_file(std::move(nothing), More::Yes) == SendStatus::Sent);
@@ -150,14 +150,14 @@ TEST_CASE("HttpExchange: a file goes on as the client reads, then the next reque
   CHECK(call.responder()->send_file(file.slice(), more) == SendStatus::Sent);
   host.finish_batch();
   REQUIRE(call.responder() != nullptr);
-  CHECK_FALSE(call.responder()->writable());
+  CHECK_FALSE(call.responder()->poll_writable());
   CHECK(call.writable_calls == 0);
   CHECK(application.http.size() == 1);
   wire->drain();
   CHECK(call.writable_calls == 1);
   if (more == More::Yes) {
     REQUIRE(call.responder() != nullptr);
-    CHECK(call.responder()->writable());
+    CHECK(call.responder()->poll_writable());
     call.responder()->send_content({}, More::No);
   }
   CHECK(call.responder() == nullptr);

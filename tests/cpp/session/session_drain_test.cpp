@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -125,7 +125,7 @@ TEST_CASE("Session: drain ends idle connections at once and others after their r
   }
   CHECK(wire->closed);
   CHECK_FALSE(wire->reset);
-  CHECK(host.sessions() == 0);
+  CHECK(host.connections() == 0);
   for (const auto& call : application.http) CHECK(call->disconnects == 0);
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("Session: drain ends server-sent events, whose client comes again (HTM
   if (!before) host.drain();
   call.responder()->send_head({200, c.fields});
   call.responder()->send_content("event", More::Yes);
-  CHECK(host.session().client_returns() == (c.ends && before));
+  CHECK(host.driver().client_returns() == (c.ends && before));
   if (before) host.drain();
   host.finish_batch();
   CHECK(call.disconnects == (c.ends ? 1 : 0));
@@ -210,7 +210,7 @@ TEST_CASE("Session: cut_short ends what is in progress", "[session][cut]") {
   const auto wire = host.connect();
   SECTION("an exchange without a response: 503") {
     wire->send(kGet);
-    host.session().cut_short();
+    host.driver().cut_short();
     host.finish_batch();
     CHECK(wire->take().starts_with("HTTP/1.1 503 "));
     CHECK_FALSE(wire->reset);
@@ -219,7 +219,7 @@ TEST_CASE("Session: cut_short ends what is in progress", "[session][cut]") {
     wire->send(kGet);
     application.http.at(0)->responder()->send_head({200, {}});
     application.http.at(0)->responder()->send_content("part", More::Yes);
-    host.session().cut_short();
+    host.driver().cut_short();
     host.finish_batch();
     CHECK(wire->reset);
   }
@@ -237,7 +237,7 @@ TEST_CASE("Session: cut_short doesn't wait for a request that may never come", "
   host.drain(Departure::Restart);
   host.finish_batch();
   CHECK_FALSE(wire->closed);
-  host.session().cut_short();
+  host.driver().cut_short();
   host.finish_batch();
   CHECK(wire->take().empty());
   CHECK(wire->closed);
@@ -252,11 +252,11 @@ TEST_CASE("Session: cut drops the connection, and the exchange hears of it once"
                                           std::string_view("nonsense\r\n\r\n"));
   wire->send(input);
   host.finish_batch();
-  host.session().cut();
-  host.session().cut();
+  host.connection().cut(session::Blame::Client);
+  host.connection().cut(session::Blame::Client);
   host.finish_batch();
   CHECK(wire->closed);
-  CHECK(host.sessions() == 0);
+  CHECK(host.connections() == 0);
   const bool in_exchange = !application.http.empty();
   CHECK(in_exchange == (input == kGet || input == kPartOfContent));
   CHECK(wire->reset == in_exchange);

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -46,7 +46,7 @@ TEST_CASE("Session: a client that leaves between requests is forgotten", "[sessi
   leave(*wire, orderly);
   host.finish_batch();
   CHECK(wire->closed);
-  CHECK(host.sessions() == 0);
+  CHECK(host.connections() == 0);
   CHECK(application.log.empty());
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("Session: a client that leaves during an exchange disconnects it, once
   CHECK(exchanges.size() == 0);
   host.finish_batch();
   CHECK(wire->closed);
-  CHECK(host.sessions() == 0);
+  CHECK(host.connections() == 0);
   CHECK(call.disconnects == 1);
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("Session: a client that leaves with all of the announced content has h
   if (!taken) wire->limit_room(10);
   host.finish_batch();
   SECTION("it resets the connection") { wire->fail(); }
-  SECTION("the server gives up on the application") { host.session().cut_short(); }
+  SECTION("the server gives up on the application") { host.driver().cut_short(); }
   host.finish_batch();
   const bool complete = all && taken;
   const std::string size = complete ? "4" : taken ? "3 cut" : "- cut";

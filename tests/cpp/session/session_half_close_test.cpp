@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -121,7 +121,7 @@ TEST_CASE("Session: a client that half-closed counts as gone when nothing is sen
     test.send("piece");
     CHECK(call.disconnects == 0);
   }
-  CHECK(test.host.session().next_deadline() == test.host.now() + kGrace);
+  CHECK(test.host.connection().next_deadline() == test.host.now() + kGrace);
   test.host.pass(kGrace - 1ms);
   CHECK(call.disconnects == 0);
   test.host.pass(1ms);
@@ -276,7 +276,7 @@ TEST_CASE("Session: a client that ends unread counts as gone, too", "[session][h
   test.wire->end();
   test.host.pass(kGrace);  // its end is seen
   CHECK(test.call().disconnects == 0);
-  CHECK(test.host.session().next_deadline() == test.host.now() + kGrace);
+  CHECK(test.host.connection().next_deadline() == test.host.now() + kGrace);
   SECTION("when nothing is sent") {
     test.host.pass(kGrace - 1ms);
     CHECK(test.call().disconnects == 0);

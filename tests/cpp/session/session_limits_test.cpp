@@ -2,7 +2,7 @@
 #include <chrono>
 #include <string>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -321,7 +321,7 @@ TEST_CASE("Session: a connection that is refused hears why, and starts no applic
   TestApplication application;
   FakeHost host(application);
   const auto wire = host.connect();
-  host.session().refuse();
+  host.driver().refuse();
   host.finish_batch();
   CHECK(wire->take().starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
   CHECK(wire->shut_down);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -71,7 +71,7 @@ struct Client {
   void pass(std::chrono::milliseconds time) { host.pass(time); }
   void stop() {
     host.drain();
-    host.session().cut_short();
+    host.driver().cut_short();
     host.finish_batch();
   }
 
@@ -177,7 +177,7 @@ TEST_CASE("Session: every request has one line and one count, however it ends", 
       {"a stop in the response", [](Client& c) { c.send(kGet).begin().stop(); }, "GET /a 200 X\n"},
       {"a stop in the head", [](Client& c) { c.send("GET /a HT").stop(); }, "GET /a 503 X\n"},
       {"the server ends at once",
-       [](Client& c) { c.send(kGet).host.session().cut(session::Blame::Server); },
+       [](Client& c) { c.send(kGet).host.connection().cut(session::Blame::Server); },
        "GET /a 503 X\n"},
       {"pipelined behind one that fails in its response: it was never read",
        [](Client& c) { c.send(kGet + kGet).begin().responder().fail(); }, "GET /a 200 X\n"},
@@ -194,7 +194,7 @@ TEST_CASE("Session: every request has one line and one count, however it ends", 
        "GET /a 200 -\nBREW - 501 -\n"},
       {"refused before it was read",
        [](Client& c) {
-         c.host.session().refuse();
+         c.host.driver().refuse();
          c.send(kGet);
          c.reset();
        },

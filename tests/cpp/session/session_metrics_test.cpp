@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"

@@ -1,11 +1,10 @@
 // Requests one after the other on a connection: keep-alive, pipelining, applications that answer at
 // once and later, and what is answered without an application (RFC 9112 sections 2.2 and 9).
-#include "server/session/session.h"
-
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/feed.h"

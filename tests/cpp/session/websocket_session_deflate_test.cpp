@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/session/websocket_session.h"
+#include "server/session/exchange/websocket_session.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/feed.h"
@@ -99,11 +99,11 @@ TEST_CASE("WebSocketSession: memory is reserved while a WebSocket with streams o
   }
   SECTION("until it is cut") {
     accept(*application.websockets[0]);
-    host.session().cut();
+    host.connection().cut(session::Blame::Client);
   }
   host.finish_batch();
   wire->end();
   host.finish_batch();
-  CHECK(host.sessions() == 0);
+  CHECK(host.connections() == 0);
   CHECK(host.deflate.reserved_bytes() == 0);
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -318,7 +318,7 @@ TEST_CASE("WebSocketSession: a peer that leaves gives 1006, once, in every state
   host.finish_batch();
   CHECK(call.disconnects == 1);
   CHECK(wire->closed);
-  CHECK(host.sessions() == 0);
+  CHECK(host.connections() == 0);
 }
 
 TEST_CASE("WebSocketSession: a restart closes with 1012", "[session][websocket][drain]") {
@@ -328,9 +328,9 @@ TEST_CASE("WebSocketSession: a restart closes with 1012", "[session][websocket][
   wire->send(opening_handshake());
   accept(*application.websockets.at(0));
   host.finish_batch();
-  CHECK(host.session().client_returns());
+  CHECK(host.driver().client_returns());
   host.drain(Departure::Restart);
-  CHECK_FALSE(host.session().client_returns());
+  CHECK_FALSE(host.driver().client_returns());
   CHECK(wire->take() == accepted() + server_frame(8, close_payload(1012, "Server is restarting")));
 }
 
@@ -388,8 +388,8 @@ TEST_CASE(
   Open open;
   const bool with_handler = GENERATE(true, false);
   if (!with_handler) open.call().responder()->set_handler(nullptr);
-  open.host.session().cut();
-  open.host.session().cut();
+  open.host.connection().cut(session::Blame::Client);
+  open.host.connection().cut(session::Blame::Client);
   open.host.finish_batch();
   CHECK(open.wire->closed);
   CHECK(open.call().disconnects == (with_handler ? 1 : 0));

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"
@@ -131,11 +131,11 @@ TEST_CASE("WebSocketSession: more than may wait for a client closes with 1013, i
   Open open(options);
   open.wire->limit_room(0);
   open.send(std::string(1000, 'x'));  // one message of any size
-  CHECK(open.call().responder()->writable());
+  CHECK(open.call().responder()->poll_writable());
   open.send("too much");
   CHECK(open.application.log.size() == 1);
   open.send("ignored");
-  CHECK(open.call().responder()->writable());
+  CHECK(open.call().responder()->poll_writable());
   open.wire->drain();
   CHECK(open.wire->take() ==
         server_frame(1, std::string(1000, 'x')) + closed_with(1013, "Reads too slowly"));

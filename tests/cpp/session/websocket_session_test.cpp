@@ -1,6 +1,6 @@
 // The application's answer to the opening handshake, then messages both ways with back-pressure
 // (RFC 6455 sections 4.2 and 5). How it ends is in websocket_session_end_test.cpp.
-#include "server/session/websocket_session.h"
+#include "server/session/exchange/websocket_session.h"
 
 #include <string>
 #include <vector>
@@ -311,13 +311,13 @@ TEST_CASE(
   WebSocketCall& call = *application.websockets.at(0);
   wire->limit_room(10);
   call.responder()->send_binary(std::string(100, 'x'));
-  CHECK(call.responder()->writable());
+  CHECK(call.responder()->poll_writable());
   call.responder()->send_binary(std::string(100, 'x'));
-  CHECK_FALSE(call.responder()->writable());
+  CHECK_FALSE(call.responder()->poll_writable());
   CHECK(call.writable_calls == 0);
   wire->drain();
   CHECK(call.writable_calls == 1);
-  CHECK(call.responder()->writable());
+  CHECK(call.responder()->poll_writable());
 }
 
 TEST_CASE("WebSocketSession: a peer that sends pings has to read the pongs",

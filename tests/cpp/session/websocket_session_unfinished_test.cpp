@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/session/session.h"
+#include "server/session/connection/connection.h"
 #include "support/catch.h"
 #include "support/fake_host.h"
 #include "support/test_application.h"

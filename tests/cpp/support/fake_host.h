@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/session/session.h"
+#include "server/session/drivers/protocols.h"
 #include "support/memory_stream.h"
 
 namespace cppasgi::test {
@@ -47,30 +47,40 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   explicit FakeHost(Application& app, const ServerOptions& server_options = {})
       : SessionHost(app, server_options, MemoryFile::fd()) {}
   ~FakeHost() {
-    for (const auto& session : sessions_) session->cut();
+    for (const auto& connection : connections_) connection->cut(session::Blame::Client);
     over_.clear();
-    sessions_.clear();
+    connections_.clear();
   }
 
   // A new connection, already reading.
   std::shared_ptr<Wire> connect(std::shared_ptr<Wire> wire = std::make_shared<Wire>()) {
-    auto session = std::make_unique<session::Session>(*this, std::make_unique<MemoryStream>(wire));
-    sessions_.push_back(std::move(session));
-    sessions_.back()->start();
+    auto owned = std::make_unique<session::Connection>(*this, std::make_unique<MemoryStream>(wire));
+    session::Connection& connection = *owned;
+    connections_.push_back(std::move(owned));
+    connection.start(session::make_first_driver(*this, connection, protocols));
     return wire;
   }
-  // The session of the latest connection; gone after the batch in which it ended.
-  session::Session& session() { return *sessions_.back(); }
-  std::size_t sessions() const { return sessions_.size(); }
+  // The latest one; gone after the batch in which it ended.
+  session::Connection& connection() { return *connections_.back(); }
+  session::Driver& driver() { return connection().driver(); }
+  std::size_t connections() const { return connections_.size(); }
+
+  // What may be spoken besides HTTP/1.
+  std::vector<session::Protocol> protocols;
 
   void finish_batch() {
     while (!to_resume_.empty()) {
-      for (session::Session* session : std::exchange(to_resume_, {})) session->resume();
+      for (session::Connection* connection : std::exchange(to_resume_, {})) {
+        connection->listed.to_resume = false;
+        connection->resume();
+      }
     }
-    for (session::Session* session : std::exchange(to_fail_, {})) session->finish_failure();
-    for (session::Session* session : std::exchange(to_flush_, {})) session->flush();
-    for (session::Session* session : std::exchange(over_, {})) {
-      std::erase_if(sessions_, [session](const auto& owned) { return owned.get() == session; });
+    for (session::Connection* connection : std::exchange(to_flush_, {})) {
+      connection->listed.to_flush = false;
+      connection->flush();
+    }
+    for (session::Connection* connection : std::exchange(over_, {})) {
+      std::erase_if(connections_, [&](const auto& owned) { return owned.get() == connection; });
     }
     access_log.flush();
   }
@@ -78,15 +88,15 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   // Sets the clock forward, and tells the sessions whose deadline is over, with a batch after it.
   void pass(std::chrono::milliseconds time) {
     now_ += time;
-    for (const auto& session : sessions_) {
-      if (session->next_deadline() <= now_) session->on_deadline(now_);
+    for (const auto& connection : connections_) {
+      if (connection->next_deadline() <= now_) connection->on_deadline(now_);
     }
     finish_batch();
   }
 
   void drain(Departure reason = Departure::Stop) {
     departure = reason;
-    for (const auto& session : sessions_) session->drain();
+    for (const auto& connection : connections_) connection->driver().drain();
     finish_batch();
   }
 
@@ -106,14 +116,13 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
 
   // --- SessionHost ---
 
-  void flush_later(session::Session& session) override {
-    if (!std::exchange(session.flush_pending, true)) to_flush_.push_back(&session);
+  void flush_later(session::Connection& connection) override {
+    if (!std::exchange(connection.listed.to_flush, true)) to_flush_.push_back(&connection);
   }
-  void fail_later(session::Session& session) override { to_fail_.push_back(&session); }
-  void resume_later(session::Session& session) override {
-    if (!std::exchange(session.resume_pending, true)) to_resume_.push_back(&session);
+  void resume_later(session::Connection& connection) override {
+    if (!std::exchange(connection.listed.to_resume, true)) to_resume_.push_back(&connection);
   }
-  void remove_later(session::Session& session) override { over_.push_back(&session); }
+  void remove_later(session::Connection& connection) override { over_.push_back(&connection); }
   void expect_deadline(std::chrono::milliseconds time) override {
     announced_ = std::min(announced_, time);
   }
@@ -121,11 +130,10 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
   http::DefaultFields default_fields() override { return {}; }
 
  private:
-  std::vector<std::unique_ptr<session::Session>> sessions_;
-  std::vector<session::Session*> to_flush_;
-  std::vector<session::Session*> to_resume_;
-  std::vector<session::Session*> to_fail_;
-  std::vector<session::Session*> over_;
+  std::vector<std::unique_ptr<session::Connection>> connections_;
+  std::vector<session::Connection*> to_flush_;
+  std::vector<session::Connection*> to_resume_;
+  std::vector<session::Connection*> over_;
   std::chrono::milliseconds now_{1'000'000};
   std::chrono::milliseconds announced_ = std::chrono::milliseconds::max();
 };

@@ -1,69 +1,67 @@
-// One HTTP exchange of a session: the request's content on its way to the application, the
-// application's response on its way to the protocol (RFC 9110 section 6). A session has one of
-// these and uses it for one request after the other.
+// One HTTP exchange: the request's content on its way to the application, the application's
+// response on its way to the protocol (RFC 9110 section 6). Knows no version of HTTP. May be used
+// for one request after the other.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "server/application.h"
-#include "server/http1/response_serializer.h"
+#include "server/session/exchange/http_transport.h"
+#include "server/session/session_host.h"
 
 namespace cppasgi::session {
 
-class Session;
-
 class HttpExchange final : public HttpResponder {
  public:
-  explicit HttpExchange(Session& session) : session_(session) {}
+  // Both must outlive the exchange.
+  HttpExchange(SessionHost& host, HttpTransport& transport) : host_(host), transport_(transport) {}
   ~HttpExchange();
 
-  // --- by the session ---
+  // --- by the driver ---
 
   void begin();                            // a head has arrived: the application is started
   void receive(std::string_view content);  // content has arrived
   void receive_end();                      // the request is complete
-  void resume_sending();                   // the unsent bytes fell below the low-water mark
-  void resume_file();                      // what was queued of the file has left
+  void resume_sending();                   // there is room for more of the response
   void disconnect();                       // the client left
-  // The server stops, and its response has no end: completes it for the client; to the application
-  // the client has left.
+  // The server stops, and the response has no end of its own: completes it for the client. To the
+  // application the client has left.
   void end_events();
   bool active() const { return active_; }
-  bool sends_file() const { return file_.is_open(); }
-  std::uint64_t unsent_file_bytes() const { return file_.size(); }
-  // The application owes it to the client to take content before more is read.
+  // What is still to be sent of a file; open as long as one is being sent.
+  const FileSlice& file() const { return file_; }
+  // The application has to take content before more is read.
   bool content_is_full() const;
 
   // --- HttpResponder ---
 
-  const http::RequestHead& request() const override;
-  const ConnectionInfo& connection() const override;
+  const http::RequestHead& request() const override { return transport_.request(); }
+  const ConnectionInfo& connection() const override { return transport_.connection(); }
   void set_handler(HttpHandler* handler) override { handler_ = handler; }
   ContentStatus take_content(std::string& content) override;
   void send_early_hints(const std::vector<std::string_view>& links) override;
-  void send_head(const http::ResponseHead& head) override;
+  void send_head(const http::ResponseHead& head) override { transport_.send_head(head); }
   SendStatus send_content(std::string_view content, More more) override;
   SendStatus send_file(FileSlice file, More more) override;
   void send_trailers(const std::vector<http::Field>& fields, More more) override;
-  bool writable() const override;
+  bool poll_writable() override;
   void fail() override;
 
  private:
-  SendStatus judge(SendStatus result);
   bool continue_file();
   void end_if_complete();
-  void end();  // the application may not reach it any more
+  void end();
 
-  Session& session_;
+  SessionHost& host_;
+  HttpTransport& transport_;
   SlotId id_;
   HttpHandler* handler_ = nullptr;
   std::string content_;
   std::size_t handed_over_ = 0;  // bytes that the handler took since the last take_content()
-  FileSlice file_;               // open while one is being sent
+  FileSlice file_;
   More after_file_ = More::No;
   bool active_ = false;
   bool request_ended_ = false;

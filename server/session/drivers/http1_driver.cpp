@@ -1,0 +1,258 @@
+#include "server/session/drivers/http1_driver.h"
+
+#include <utility>
+#include <variant>
+
+#include "server/session/drivers/protocols.h"
+
+namespace cppasgi::session {
+
+using std::chrono::milliseconds;
+
+std::unique_ptr<Driver> make_http1_driver(SessionHost& host, Connection& connection) {
+  return std::make_unique<Http1Driver>(host, connection);
+}
+
+Http1Driver::Http1Driver(SessionHost& host, Connection& connection)
+    : host_(host),
+      connection_(connection),
+      transport_(host, connection, *this),
+      exchange_(host, transport_),
+      since_(host.now()) {}
+
+// --- input ---
+
+// Feeds the protocol as far as it goes.
+std::size_t Http1Driver::receive(std::span<char> bytes) {
+  std::string_view left(bytes.data(), bytes.size());
+  while (!left.empty() && takes_input()) {
+    if (phase_ == Phase::Idle) {
+      phase_ = Phase::Head;
+      since_ = host_.now();
+      host_.expect_deadline(next_deadline());
+      transport_.begin_head();
+    }
+    left.remove_prefix(transport_.protocol().receive_data(left));
+    handle_events();
+  }
+  left_some_ = !left.empty();
+  return bytes.size() - left.size();
+}
+
+// A client that doesn't read responses gets no further ones.
+bool Http1Driver::takes_input() {
+  if (phase_ == Phase::Idle) return connection_.poll_writable();
+  return phase_ == Phase::Head || (phase_ == Phase::Exchange && !request_complete_);
+}
+
+// An answer given meanwhile takes effect after the last event, so that each is handled in its own
+// request's time.
+void Http1Driver::handle_events() {
+  handling_events_ = true;
+  for (const http1::Event& event : transport_.protocol().events()) {
+    std::visit([this](const auto& alternative) { handle(alternative); }, event);
+    if (phase_ == Phase::Over) break;
+  }
+  handling_events_ = false;
+  if (phase_ != Phase::Exchange) return;
+  if (transport_.response_ended()) {
+    finish_exchange();
+  } else if (!request_complete_ || host_.options.timeouts.response_start.count() != 0) {
+    host_.expect_deadline(next_deadline());
+  }
+}
+
+void Http1Driver::handle(const http1::RequestReceived&) {
+  transport_.begin_request();
+  request_complete_ = false;
+  const bool last = ++requests_ == host_.options.connections.max_requests;
+  if (last) host_.metrics->count(Limit::KeepAliveRequests);
+  if (last || host_.draining()) transport_.protocol().close_after_response();
+  // An opening handshake has no content for an application to wait for: it stays under the head's
+  // deadline until its end.
+  upgrade_asked_ = websocket::is_websocket_upgrade(transport_.request());
+  if (upgrade_asked_) return;
+  phase_ = Phase::Exchange;
+  since_ = host_.now();
+  transport_.begin_exchange();
+  exchange_.begin();
+}
+
+void Http1Driver::handle(const http1::ContentReceived& event) {
+  if (phase_ == Phase::Exchange) since_ = host_.now();
+  exchange_.receive(event.bytes);
+}
+
+void Http1Driver::handle(const http1::EndOfRequest&) {
+  request_complete_ = true;
+  if (upgrade_asked_) return begin_handshake();
+  if (phase_ == Phase::Exchange) since_ = host_.now();
+  exchange_.receive_end();
+}
+
+void Http1Driver::handle(const http1::ProtocolError& event) {
+  if (transport_.response_ended()) return;  // what follows it isn't wanted
+  log(event.detail);
+  if (event.status == 413) {
+    host_.metrics->count(Limit::RequestBody);
+  } else if (event.status == 414) {
+    host_.metrics->count(Limit::RequestLine);
+  } else if (event.status == 431) {
+    const bool many = transport_.request().field_count() > host_.options.http.max_header_count;
+    host_.metrics->count(many ? Limit::RequestFields : Limit::RequestHeader);
+  }
+  request_complete_ = false;
+  refuse(event.status, event.detail);
+}
+
+void Http1Driver::begin_handshake() {
+  auto result = websocket::check_handshake(transport_.request());
+  transport_.protocol().close_after_response();
+  if (auto* error = std::get_if<websocket::HandshakeError>(&result)) {
+    log(error->detail);
+    host_.metrics->count(error->status == 426 ? Handshake::Version : Handshake::Invalid);
+    http::ResponseHead head{error->status, error->fields};
+    head.fields.push_back({"content-type", "text/plain; charset=utf-8"});
+    transport_.send_head(head);
+    transport_.send_content(error->detail, More::No);
+    transport_.log_request(error->status);
+    return end();
+  }
+  phase_ = Phase::Handshake;
+  handshake_ = std::make_unique<WebSocketHandshake>(
+      host_, transport_, std::get<websocket::OpeningHandshake>(result), transport_.take_request());
+  handshake_->begin();
+}
+
+// A client whose application takes content again, or that may send on, has its time anew.
+void Http1Driver::on_reading(bool reads) {
+  if (reads) expect_content();
+}
+
+void Http1Driver::expect_content() {
+  if (phase_ != Phase::Exchange || request_complete_) return;
+  since_ = host_.now();
+  host_.expect_deadline(next_deadline());
+}
+
+// After the client's last byte: it may still read answers to the requests that are complete.
+// Nothing else can become of a request that breaks off, or of a WebSocket.
+void Http1Driver::on_end(bool kept) {
+  if (phase_ == Phase::Handshake) return connection_.cut(Blame::Client);
+  if (kept) return;
+  if (phase_ == Phase::Exchange) {
+    if (!request_complete_) return connection_.cut(Blame::Client);
+    return transport_.protocol().close_after_response();
+  }
+  if (phase_ == Phase::Head && !transport_.protocol().between_requests())
+    transport_.log_cut(Blame::Client, 0);
+  end();
+}
+
+// --- output ---
+
+void Http1Driver::on_writable() {
+  transport_.log_late(Ending::Whole);
+  exchange_.resume_sending();
+}
+
+void Http1Driver::exchange_ended() {
+  if (phase_ == Phase::Handshake) return end();
+  if (!handling_events_) finish_exchange();
+}
+
+void Http1Driver::finish_exchange() {
+  transport_.log_response();
+  if (!transport_.protocol().keep_alive()) return end();
+  transport_.next_request();
+  phase_ = Phase::Idle;
+  since_ = host_.now();
+  host_.expect_deadline(next_deadline());
+  if (left_some_) connection_.resume_later();
+  connection_.input_taken();  // what the application left of the content is gone
+}
+
+// --- ends ---
+
+void Http1Driver::end() {
+  phase_ = Phase::Over;
+  connection_.end();
+}
+
+// The server's own answer instead of the application's, if there is still time for one.
+void Http1Driver::refuse(int status, std::string_view text) {
+  if (transport_.response_started()) return connection_.cut(Blame::Server);
+  exchange_.disconnect();
+  transport_.send_error(status, text);
+  transport_.log_request(status);
+  end();
+}
+
+void Http1Driver::refuse() {
+  request_complete_ = false;
+  refuse(503, "Too many connections");
+}
+
+bool Http1Driver::client_returns() const {
+  return phase_ == Phase::Exchange && !exchange_.file().is_open() && transport_.client_returns();
+}
+
+void Http1Driver::drain() {
+  switch (phase_) {
+    case Phase::Idle:
+      if (requests_ != 0 && host_.departure == Departure::Stop) return end();
+      break;
+    case Phase::Exchange:
+      transport_.protocol().close_after_response();
+      if (client_returns()) exchange_.end_events();
+      return;
+    case Phase::Head:  // the rest of it has to come soon
+      transport_.protocol().close_after_response();
+      break;
+    case Phase::Handshake:
+    case Phase::Over:
+      return;
+  }
+  since_ = host_.now();
+  host_.expect_deadline(next_deadline());
+}
+
+void Http1Driver::cut_short() {
+  switch (phase_) {
+    case Phase::Exchange:
+      refuse(503, "Server is shutting down");
+      break;
+    case Phase::Handshake:
+      connection_.cut(Blame::Client);
+      break;
+    case Phase::Idle:
+    case Phase::Head:
+      // Else the client still reads its response.
+      if (connection_.unsent_bytes() == 0) connection_.cut(Blame::Server);
+      break;
+    case Phase::Over:
+      break;
+  }
+}
+
+bool Http1Driver::disconnect(Blame blame) {
+  const Phase phase = std::exchange(phase_, Phase::Over);
+  // The client may have all before the application says that it was the last.
+  const bool complete = phase == Phase::Exchange && exchange_.active() &&
+                        !exchange_.file().is_open() && connection_.unsent_bytes() == 0 &&
+                        transport_.protocol().response_has_all_content();
+  if (complete) {
+    transport_.log_request(transport_.protocol().response_status());
+  } else if (phase == Phase::Exchange ||
+             (phase == Phase::Head && !transport_.protocol().between_requests())) {
+    transport_.log_cut(blame, exchange_.file().size());
+  } else {
+    transport_.log_late(Ending::Cut);
+  }
+  exchange_.disconnect();
+  if (handshake_ != nullptr) handshake_->disconnect();
+  // A response that lasts until the connection's end would look complete.
+  return phase == Phase::Exchange && !complete;
+}
+
+}  // namespace cppasgi::session
