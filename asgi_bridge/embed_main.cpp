@@ -28,7 +28,7 @@ constexpr const wchar_t* kMain =
     L"import importlib, sys\n"
     L"sys.modules['cppasgi._native'] = importlib.import_module('cppasgi_native')\n"
     L"try:\n"
-    L"    from cppasgi.cli import CommandLineInterface\n"
+    L"    from cppasgi.command.cli import CommandLineInterface\n"
     L"except ModuleNotFoundError as error:\n"
     L"    sys.exit(f'cppasgi-embed: {error}. Python {sys.version.split()[0]} looked in "
     L"{sys.prefix}; activate the '\n"

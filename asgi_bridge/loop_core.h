@@ -1,6 +1,6 @@
 // cppasgi._native.LoopCore: the part of an asyncio selector loop that every callback passes
 // through (call_soon, call_soon_threadsafe, time, one turn), as a base class before asyncio's own
-// (cppasgi.native_loop.NativeLoop), which does everything else.
+// (cppasgi.serving.native_loop.NativeLoop), which does everything else.
 #pragma once
 
 #include <Python.h>

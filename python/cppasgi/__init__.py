@@ -11,8 +11,8 @@
 """
 
 from cppasgi._native import ClientDisconnected, __version__
-from cppasgi.endpoints import ListenError
-from cppasgi.lifespan import LifespanError
-from cppasgi.server import Server
+from cppasgi.serving.lifespan import LifespanError
+from cppasgi.serving.server import Server
+from cppasgi.settings.endpoints import ListenError
 
 __all__ = ["ClientDisconnected", "LifespanError", "ListenError", "Server", "__version__"]

@@ -1,6 +1,6 @@
 """``python -m cppasgi`` is the ``cppasgi`` command."""
 
-from cppasgi.cli import CommandLineInterface
+from cppasgi.command.cli import CommandLineInterface
 
 if __name__ == "__main__":
     CommandLineInterface.entrypoint()

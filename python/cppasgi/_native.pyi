@@ -21,7 +21,7 @@ def keep_freed_memory() -> None:
     """Has the heap of the process keep freed memory while it is busy (server/base/heap.h)."""
 
 def write_last_words_as_json() -> None:
-    """Has what is written natively to standard error be JSON, as in `cppasgi.json_log`."""
+    """Has native lines on standard error be JSON, as in `cppasgi.observing.json_log`."""
 
 def collect_stacks(signum: int) -> int:
     """Has stacks that a handler of `signum` writes into the descriptor that this returns written
@@ -151,8 +151,8 @@ class ServerOptions:
     """Whether the loop's ``create_task`` makes an `asyncio.Task` and nothing else, unless a task
     factory is set. Then tasks take their first step at once on Python 3.12 and later."""
     metrics_fd: int
-    """Descriptor of a file with blocks of `METRICS_BYTES`, or -1 for none; see `cppasgi.board`. It
-    may be closed once the server exists."""
+    """Descriptor of a file with blocks of `METRICS_BYTES`, or -1 for none; see
+    `cppasgi.observing.board`. It may be closed once the server exists."""
     metrics_slot: int
     """Which of its blocks the server counts in."""
     headers: list[tuple[str, str]]
@@ -313,7 +313,7 @@ class Server:
 
 @disjoint_base
 class LoopCore:
-    """What `cppasgi.native_loop.NativeLoop` has in C++ (asgi_bridge/loop_core.h).
+    """What `cppasgi.serving.native_loop.NativeLoop` has in C++ (asgi_bridge/loop_core.h).
 
     Comes before `asyncio.SelectorEventLoop`, whose methods these replace.
     """

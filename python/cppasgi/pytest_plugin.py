@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cppasgi.lifespan import Application
+from cppasgi.serving.lifespan import Application
 from cppasgi.testing import BaseServerInstance
 
 

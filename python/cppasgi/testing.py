@@ -30,8 +30,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cppasgi.lifespan import Application
-from cppasgi.server import Server
+from cppasgi.serving.lifespan import Application
+from cppasgi.serving.server import Server
 
 if TYPE_CHECKING:
     from typing_extensions import Self

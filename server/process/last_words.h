@@ -8,7 +8,7 @@
 
 namespace cppasgi {
 
-// From then on each text is an object like those of python/cppasgi/json_log.py.
+// From then on each text is an object like those of python/cppasgi/observing/json_log.py.
 void write_last_words_as_json();
 
 // The text as it will be written: with its newline.

@@ -10,7 +10,7 @@ import yaml
 from nginx import NGINX
 from sites import EXAMPLES
 
-from cppasgi.options import OptionParser
+from cppasgi.command.options import OptionParser
 
 FOLDER = EXAMPLES / "containers"
 MANIFESTS = list(yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text()))

@@ -19,7 +19,7 @@ from wire import CLOSE, TEXT, close_payload, frame, handshake
 
 cppasgi = pytest.importorskip("cppasgi", reason="cppasgi is not installed in this environment")
 
-from cppasgi.loops import loop_factory  # noqa: E402
+from cppasgi.serving.loops import loop_factory  # noqa: E402
 
 Scope = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]

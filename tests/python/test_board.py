@@ -1,4 +1,4 @@
-"""The board of counters (cppasgi.board): lending blocks, taking them back, adding up."""
+"""The board of counters (cppasgi.observing.board): lending blocks, taking them back, adding up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 import pytest
 
 from cppasgi import _native
-from cppasgi.board import LAYOUT, BoardSlot, MetricsBoard, Row
+from cppasgi.observing.board import LAYOUT, BoardSlot, MetricsBoard, Row
 
 
 def row(family: str, value: str = "") -> Row:

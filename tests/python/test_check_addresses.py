@@ -16,7 +16,7 @@ from conftest import StartServer
 from ports import free_port
 from server_process import HERE
 
-from cppasgi.preflight_addresses import Finding, address_findings
+from cppasgi.command.preflight_addresses import Finding, address_findings
 
 pytestmark = pytest.mark.python_side
 
@@ -98,7 +98,7 @@ def test_nothing_is_listened_on() -> None:
         "import socket, sys\n"
         "listen = socket.socket.listen\n"
         "socket.socket.listen = lambda *args: sys.exit('listens')\n"
-        "from cppasgi.preflight_addresses import address_findings\n"
+        "from cppasgi.command.preflight_addresses import address_findings\n"
         f"print(list(address_findings(['tcp:{port}'], None, shared=True)))\n"
     )
     result = subprocess.run(
@@ -111,7 +111,7 @@ def findings_of_nobody(endpoint: str) -> str:
     """What --check finds of an address, asked by a user who may next to nothing."""
     code = (
         "import os\n"
-        "from cppasgi.preflight_addresses import address_findings\n"
+        "from cppasgi.command.preflight_addresses import address_findings\n"
         "os.setgid(65534); os.setuid(65534)\n"
         f"print(*address_findings([{endpoint!r}], None, shared=True))\n"
     )

@@ -19,8 +19,8 @@ from server_process import HERE
 from waiting import wait_until
 from wire import Wire
 
-from cppasgi.loops import loop_factory
-from cppasgi.native_loop import NativeLoop
+from cppasgi.serving.loops import loop_factory
+from cppasgi.serving.native_loop import NativeLoop
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_loop(server: StartServer, name: str) -> None:
         pytest.importorskip("uvloop")
     process = server("apps.simple:loop_name", "--loop", name)
     text = process.get("/").text
-    assert text.startswith("cppasgi.native_loop." if name == "native" else f"{name}."), text
+    assert text.startswith("cppasgi.serving.native_loop." if name == "native" else f"{name}."), text
     assert text.endswith("debug=False")
 
 
@@ -436,7 +436,7 @@ def test_missing_uvloop_is_one_line(refuse, tmp_path: Path, monkeypatch) -> None
 
 
 def test_loop_auto_is_the_native_one(server: StartServer) -> None:
-    assert server("apps.simple:loop_name").get("/").text.startswith("cppasgi.native_loop.")
+    assert server("apps.simple:loop_name").get("/").text.startswith("cppasgi.serving.native_loop.")
 
 
 def test_loop_auto_trusts_the_native_one_with_pythons_it_is_tested_with(
@@ -506,8 +506,8 @@ def test_a_start_does_not_import_what_only_some_flags_need(tmp_path: Path) -> No
     code = (
         "import asyncio, sys\n"
         "before = set(sys.modules)\n"
-        "import cppasgi.cli\n"
-        "cppasgi.cli.CommandLineInterface()._parse(['a:b'])\n"
+        "import cppasgi.command.cli\n"
+        "cppasgi.command.cli.CommandLineInterface()._parse(['a:b'])\n"
         "print(*set(sys.modules) - before)"
     )
     result = subprocess.run(
@@ -517,4 +517,6 @@ def test_a_start_does_not_import_what_only_some_flags_need(tmp_path: Path) -> No
     assert "argparse" in imported
     assert imported.isdisjoint({"email", "http", "json", "logging.config", "pathlib", "tomllib"})
     assert imported.isdisjoint({"asgiref", "concurrent.futures.thread", "ipaddress", "uvloop"})
-    assert imported.isdisjoint({"cppasgi.migrate", "cppasgi.status", "cppasgi.supervisor"})
+    assert imported.isdisjoint(
+        {"cppasgi.command.migrate", "cppasgi.command.status", "cppasgi.processes.supervisor"}
+    )

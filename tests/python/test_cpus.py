@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cppasgi import cpus
-from cppasgi.cpus import usable_cpus
+from cppasgi.settings import cpus
+from cppasgi.settings.cpus import usable_cpus
 
 pytestmark = pytest.mark.python_side
 
-ASK = "from cppasgi.values import workers; print(workers('auto'))"
+ASK = "from cppasgi.settings.values import workers; print(workers('auto'))"
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from conftest import StartServer
 from server_process import HERE
 from wire import Wire
 
-from cppasgi.endpoints import (
+from cppasgi.serving.listeners import systemd_descriptor
+from cppasgi.settings.endpoints import (
     DescriptorEndpoint,
     EndpointError,
     SystemdEndpoint,
@@ -23,7 +24,6 @@ from cppasgi.endpoints import (
     endpoint_descriptions,
     parse_endpoint,
 )
-from cppasgi.listeners import systemd_descriptor
 
 # --- the grammar ---
 

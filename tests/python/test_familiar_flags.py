@@ -14,7 +14,7 @@ from server_process import HERE
 from waiting import wait_until
 
 import cppasgi
-from cppasgi.reload import Watched, is_watched
+from cppasgi.processes.reload import Watched, is_watched
 
 
 def refused(server_command: list[str], *args: str) -> tuple[int, str]:

@@ -67,7 +67,7 @@ ENTRANCES = {
 
 ENTER = """
 import gc, sys, threading, time
-from cppasgi.native_loop import NativeLoop
+from cppasgi.serving.native_loop import NativeLoop
 
 class Slow:
     def __call__(self):

@@ -11,8 +11,8 @@ from conftest import StartServer
 from server_process import ServerProcess
 from waiting import wait_until
 
-from cppasgi.json_log import JsonFormatter
 from cppasgi.log_text import LogFormatter, escaped
+from cppasgi.observing.json_log import JsonFormatter
 
 HOSTILE = 'a"b\\c\x1b[31m\n1.2.3.4 - - "GET /forged" 200\r\t\x7f\x9b2Jé\x00\udcff'
 """Quotes, ends of lines, control sequences of both kinds, what isn't ASCII, what isn't UTF-8."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cppasgi import log_repeats
-from cppasgi.log_repeats import RepeatFilter
+from cppasgi.observing import log_repeats
+from cppasgi.observing.log_repeats import RepeatFilter
 
 pytestmark = pytest.mark.python_side
 

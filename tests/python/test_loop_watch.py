@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import pytest
 from conftest import StartServer
 
-from cppasgi import loop_watch
-from cppasgi.loop_watch import LoopWatch, served
+from cppasgi.observing import loop_watch
+from cppasgi.observing.loop_watch import LoopWatch, served
 
 pytestmark = pytest.mark.python_side
 

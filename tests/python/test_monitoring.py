@@ -1,4 +1,4 @@
-"""/metrics, /status, /healthz and /readyz of cppasgi.monitoring.
+"""/metrics, /status, /healthz and /readyz of cppasgi.observing.monitoring.
 
 The process under test (apps/monitored.py) is its own supervisor and its only worker.
 """

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cppasgi.board import LAYOUT, BoardSlot, MetricsBoard
-from cppasgi.monitoring import SupervisorStatus, WorkerStatus, monitoring_application
+from cppasgi.observing.board import LAYOUT, BoardSlot, MetricsBoard
+from cppasgi.observing.monitoring import SupervisorStatus, WorkerStatus, monitoring_application
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "monitoring"

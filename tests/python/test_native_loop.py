@@ -24,7 +24,7 @@ from test_asyncio import serving
 from websockets.sync.client import connect
 
 from cppasgi import _native
-from cppasgi.native_loop import NativeLoop
+from cppasgi.serving.native_loop import NativeLoop
 
 
 @pytest.fixture
@@ -481,7 +481,7 @@ def test_cpython_s_own_tests_of_event_loops_pass() -> None:
     code = (
         "import unittest\n"
         "from test.test_asyncio import test_events, utils\n"
-        "from cppasgi.native_loop import NativeLoop\n"
+        "from cppasgi.serving.native_loop import NativeLoop\n"
         "class Tests(test_events.UnixEventLoopTestsMixin, test_events.SubprocessTestsMixin,\n"
         "            utils.TestCase):\n"
         "    def create_event_loop(self): return NativeLoop()\n"

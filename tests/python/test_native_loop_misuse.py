@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from test_changing_messages import churn
 
-from cppasgi.native_loop import NativeLoop
+from cppasgi.serving.native_loop import NativeLoop
 
 
 @pytest.fixture

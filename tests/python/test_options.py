@@ -14,9 +14,9 @@ import pytest
 from conftest import StartServer
 from server_process import HERE
 
-from cppasgi.cli import CommandLineInterface
-from cppasgi.configuration import ConfigurationError, configured
-from cppasgi.options import DAPHNE_FLAGS, OptionParser
+from cppasgi.command.cli import CommandLineInterface
+from cppasgi.command.configuration import ConfigurationError, configured
+from cppasgi.command.options import DAPHNE_FLAGS, OptionParser
 
 
 class Flag(NamedTuple):

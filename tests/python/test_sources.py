@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import StartServer
 
-from cppasgi.cli import CommandLineInterface
-from cppasgi.configuration import ConfigurationError, configured
-from cppasgi.options import OptionParser
+from cppasgi.command.cli import CommandLineInterface
+from cppasgi.command.configuration import ConfigurationError, configured
+from cppasgi.command.options import OptionParser
 
 TEXTS = [
     "",

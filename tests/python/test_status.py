@@ -73,7 +73,7 @@ def test_top_draws_the_workers(monitored: Monitored) -> None:
 
 
 def test_top_leaves_columns_out_that_do_not_fit() -> None:
-    from cppasgi.status import _SHORT_HEAD, _cells, _fitting
+    from cppasgi.command.status import _SHORT_HEAD, _cells, _fitting
 
     worker = {
         **dict.fromkeys(("connections", "websockets", "application_calls"), 123_456),
@@ -142,8 +142,8 @@ def test_a_missing_library_is_one_clear_line(
         )
         return
     code = (
-        "from cppasgi.board import MetricsBoard\n"
-        "from cppasgi.monitoring import monitoring_application\n"
+        "from cppasgi.observing.board import MetricsBoard\n"
+        "from cppasgi.observing.monitoring import monitoring_application\n"
         "monitoring_application(MetricsBoard.create(), lambda: None)"
     )
     result = subprocess.run(

@@ -21,7 +21,7 @@ from test_workers import answering
 from waiting import wait_until
 from wire import Wire
 
-from cppasgi.loop_guard import EXIT_STUCK
+from cppasgi.serving.loop_guard import EXIT_STUCK
 
 pytestmark = pytest.mark.python_side
 

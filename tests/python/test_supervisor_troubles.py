@@ -20,12 +20,12 @@ from test_workers import APP, answering
 from waiting import wait_until
 
 import cppasgi
-from cppasgi.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
-from cppasgi.jobs import Jobs
-from cppasgi.listeners import Listeners
-from cppasgi.live_settings import LiveSettings
-from cppasgi.recycling import WorkerLimits
-from cppasgi.workers import Workers
+from cppasgi.observing.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
+from cppasgi.processes.jobs import Jobs
+from cppasgi.processes.live_settings import LiveSettings
+from cppasgi.processes.recycling import WorkerLimits
+from cppasgi.processes.workers import Workers
+from cppasgi.serving.listeners import Listeners
 
 
 def replaced(process: ServerProcess) -> list[int]:
@@ -55,7 +55,7 @@ def test_worker_that_is_taken_away_during_a_replacement(server: StartServer) -> 
 def test_permanent_job_goes_on_after_any_failure(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cppasgi.jobs._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("cppasgi.processes.jobs._PAUSE_SECONDS", 0)
     calls = 0
 
     async def fails() -> None:

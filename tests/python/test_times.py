@@ -12,8 +12,8 @@ from conftest import StartServer
 from wire import TEXT
 
 from cppasgi import Server
-from cppasgi.native_options import native_options
-from cppasgi.options import OptionParser
+from cppasgi.command.options import OptionParser
+from cppasgi.serving.native_options import native_options
 
 NATIVE = {
     "http_timeout": "response_start_timeout",

@@ -16,9 +16,14 @@ from conftest import StartServer
 from server_process import HERE
 from wire import Wire
 
-from cppasgi.endpoints import EndpointError, UnixEndpoint, endpoint_descriptions, parse_endpoint
-from cppasgi.options import OptionParser
-from cppasgi.unix_sockets import bind_unix, default_mode
+from cppasgi.command.options import OptionParser
+from cppasgi.serving.unix_sockets import bind_unix, default_mode
+from cppasgi.settings.endpoints import (
+    EndpointError,
+    UnixEndpoint,
+    endpoint_descriptions,
+    parse_endpoint,
+)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 import sys
 
-from cppasgi.cli import CommandLineInterface as CppasgiCommandLineInterface
-from cppasgi.endpoints import EndpointError
+from cppasgi.command.cli import CommandLineInterface as CppasgiCommandLineInterface
+from cppasgi.settings.endpoints import EndpointError
 from daphne.server import Server
 from daphne.utils import import_by_path
 

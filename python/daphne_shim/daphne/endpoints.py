@@ -1,5 +1,5 @@
 """Endpoint description strings: cppasgi's function has Daphne's signature."""
 
-from cppasgi.endpoints import build_endpoint_description_strings
+from cppasgi.settings.endpoints import build_endpoint_description_strings
 
 __all__ = ["build_endpoint_description_strings"]

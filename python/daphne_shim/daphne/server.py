@@ -5,7 +5,7 @@ import math
 import sys
 
 import cppasgi
-from cppasgi.actions import log_actions
+from cppasgi.serving.actions import log_actions
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import time
 
 import cppasgi
 from cppasgi import _native
-from cppasgi.board import MetricsBoard
-from cppasgi.monitoring import SupervisorStatus, WorkerStatus, monitoring_application
+from cppasgi.observing.board import MetricsBoard
+from cppasgi.observing.monitoring import SupervisorStatus, WorkerStatus, monitoring_application
 
 
 async def main() -> None:

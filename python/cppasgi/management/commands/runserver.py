@@ -26,9 +26,9 @@ from django.db import connections
 from django.utils import autoreload
 
 from cppasgi import ListenError, Server, __version__
-from cppasgi.actions import log_actions
-from cppasgi.django_reloader import STOP_SECONDS, is_above, serve_in_children
-from cppasgi.values import time_limit, time_limit_or_none
+from cppasgi.processes.django_reloader import STOP_SECONDS, is_above, serve_in_children
+from cppasgi.serving.actions import log_actions
+from cppasgi.settings.values import time_limit, time_limit_or_none
 
 logger = logging.getLogger("django.channels.server")
 

@@ -1,0 +1,1 @@
+"""The command ``cppasgi``: what it takes, checks and prints; the top of the wings."""

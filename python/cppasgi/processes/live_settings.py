@@ -1,0 +1,103 @@
+"""What a supervisor applies of its configuration while it runs: at SIGHUP the file is read again.
+
+Most settings are those of the workers, who read them at their start. Here are the supervisor's own,
+and those that only a restart applies, as their sockets and watches are there already.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cppasgi.command.configuration import flag_keys
+from cppasgi.processes.recycling import WorkerLimits
+
+logger = logging.getLogger("cppasgi.supervisor")
+
+_AT_START = (
+    *("host", "port", "unix_socket", "unix_socket_mode", "file_descriptor", "socket_strings"),
+    *("metrics", "reload", "reload_dir", "reload_include", "reload_exclude"),
+)
+"""Names of the values that count from the start to the end."""
+
+
+class LiveSettings(NamedTuple):
+    """The supervisor's own; `cppasgi.processes.supervisor.Supervisor` says what they mean."""
+
+    workers: int
+    graceful_timeout: float
+    drain_delay: float
+    worker_timeout: float
+    limits: WorkerLimits
+
+    @classmethod
+    def of(cls, options: Namespace) -> LiveSettings:
+        """Those among the values of all flags."""
+        return cls(
+            workers=options.workers,
+            graceful_timeout=options.graceful_timeout,
+            drain_delay=options.drain_delay,
+            worker_timeout=options.worker_timeout or math.inf,
+            limits=WorkerLimits(
+                options.max_requests, options.worker_lifetime, options.worker_max_rss << 20
+            ),
+        )
+
+
+class Configuration:
+    """All flags of a supervisor, wherever they were set.
+
+    Attributes:
+        live: its own settings as they are now.
+    """
+
+    def __init__(
+        self,
+        parser: ArgumentParser,
+        options: Namespace,
+        read: Callable[[], Namespace],
+        set_up_logging: Callable[[Namespace], None],
+    ) -> None:
+        """Begins with ``options``.
+
+        Args:
+            parser: which defines the flags.
+            options: their values at the start.
+            read: reads them again; a ValueError says what is wrong.
+            set_up_logging: with such values; a ValueError says why that can't be.
+        """
+        self._keys = {action.dest: key for key, action in flag_keys(parser)}
+        self._begun = self._options = options
+        self._read = read
+        self._set_up_logging = set_up_logging
+        self.live = LiveSettings.of(options)
+
+    def set_up_logging(self) -> None:
+        """Sets logging up again, for files that were moved away too."""
+        try:
+            self._set_up_logging(self._options)
+        except ValueError as error:
+            logger.error("Logging stays as it is: %s", error)
+
+    def read_again(self) -> bool:
+        """Reads all again, and logs what needs a restart; if it can't, logs why and is False."""
+        try:
+            self._options = self._read()
+        except ValueError as error:
+            logger.error("The configuration stays as it is, and so do the workers: %s", error)
+            return False
+        self.live = LiveSettings.of(self._options)
+        self.set_up_logging()
+        changed = [name for name in _AT_START if self._changed(name)]
+        if self._changed("log_config") and self._options.log_config is None:
+            changed.append("log_config")
+        if changed:
+            names = ", ".join(self._keys[name] for name in changed)
+            logger.warning("Only a restart applies what was changed of: %s", names)
+        return True
+
+    def _changed(self, name: str) -> bool:
+        return bool(getattr(self._begun, name) != getattr(self._options, name))
