@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Checks that every #include in the C++ sources obeys the layer rule; prints those that don't.
+"""Checks that every #include in C++ and every import in Python obeys the layer rule; prints others.
 
-The table below is the rule (docs/design/0001-layers.md says why, server/README.md shows it to
-readers). A linker can't check it: headers such as <uv.h> and <openssl/ssl.h> sit in /usr/include,
-so a PRIVATE link line doesn't hide them.
+The tables below are the rule (docs/design/0001-layers.md says why, server/README.md shows that of
+C++ to readers). A linker can't check it: headers such as <uv.h> and <openssl/ssl.h> sit in
+/usr/include, so a PRIVATE link line doesn't hide them. Imports inside functions count, and those
+for types alone.
 """
 
+import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # What each layer may include besides itself and the C++ standard library. The first layer that is a
@@ -128,6 +131,21 @@ LAYERS: dict[str, list[str]] = {
     ],
 }
 
+# What each wing of the package may import of it besides itself, from the ground up. Modules and the
+# folder that stand in no wing are what people import: they may use all, and of them the wings use
+# those alone that are named here.
+PACKAGE = "python/cppasgi"
+WINGS: dict[str, list[str]] = {
+    "settings/": [],
+    "observing/": ["settings/", "_native", "log_handler", "log_text"],
+    "serving/": ["settings/", "observing/", "_native", "log_handler"],
+    "processes/": ["settings/", "observing/", "serving/", "_native"],
+    "command/": ["settings/", "observing/", "serving/", "processes/", "_native"],
+    "log_handler.py": ["_native"],
+    "log_text.py": [],
+}
+FOR_PEOPLE = ["management/"]
+
 LIBRARIES = {
     "libuv": r"uv\.h",
     "llhttp": r"llhttp\.h",
@@ -161,7 +179,45 @@ def is_allowed(kind: str, header: str, layer: str, allowed: list[str]) -> bool:
     )
 
 
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """What of the package a module imports, each as "wing/module" with its line, names included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            # Either may be the module: "from cppasgi.settings import times", "import Server".
+            modules = [f"{start}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for module in modules:
+            name, _, rest = module.partition(".")
+            if name in ("cppasgi", ""):  # "" is a relative import
+                yield node.lineno, rest.replace(".", "/")
+
+
+def forbidden_imports(root: Path) -> list[str]:
+    """Returns one message for each forbidden import below ``root``."""
+    found = []
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        source = path.relative_to(root / PACKAGE).as_posix()
+        wing = next((wing for wing in WINGS if source.startswith(wing)), None)
+        if wing is None:
+            if "/" in source and not source.startswith(tuple(FOR_PEOPLE)):
+                found.append(f"{PACKAGE}/{source}:1: no wing is known for this file")
+            continue
+        for number, name in imports(ast.parse(path.read_text())):
+            if not f"{name}/".startswith((wing, *WINGS[wing])):
+                found.append(f"{PACKAGE}/{source}:{number}: {wing} may not import {name or 'this'}")
+    return found
+
+
 def violations(root: Path) -> list[str]:
+    """Returns one message for each forbidden include or import below ``root``."""
+    return forbidden_includes(root) + forbidden_imports(root)
+
+
+def forbidden_includes(root: Path) -> list[str]:
     """Returns one message for each forbidden include below ``root``."""
     found = []
     folders = {layer.split("/")[0] for layer in LAYERS}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests check_layers.py on trees with one include each, allowed ones and forbidden ones."""
+"""Tests check_layers.py on trees with one include or import each, allowed and forbidden ones."""
 
 import tempfile
 import unittest
@@ -45,6 +45,32 @@ FORBIDDEN = [
     ("asgi_bridge/scope.cpp", "<uv.h>"),
     ("examples/echo_server.cpp", "<Python.h>"),
 ]
+ALLOWED_IMPORTS = [
+    ("settings/times.py", "import math"),
+    ("settings/times.py", "from cppasgi.settings.values import port"),
+    ("observing/board.py", "from cppasgi import _native"),
+    ("observing/board.py", "from cppasgi._native import Server"),
+    ("observing/log_setup.py", "from cppasgi.log_text import LogFormatter"),
+    ("serving/server.py", "from cppasgi.observing import loop_watch"),
+    ("processes/supervisor.py", "import cppasgi.serving.server"),
+    ("command/cli.py", "from cppasgi.processes.supervisor import Supervisor"),
+    ("command/migrating/shell.py", "from cppasgi.command.migrating import marks"),
+    ("__init__.py", "from cppasgi.serving.server import Server"),
+    ("management/commands/runserver.py", "from cppasgi import Server"),
+]
+FORBIDDEN_IMPORTS = [
+    ("settings/times.py", "from cppasgi.serving.server import Server"),
+    ("settings/times.py", "from cppasgi import _native"),
+    ("observing/monitoring.py", "from cppasgi import __version__"),
+    ("observing/monitoring.py", "import cppasgi"),
+    ("observing/monitoring.py", "from cppasgi.serving.lifespan import Application"),
+    ("serving/server.py", "from cppasgi.processes import supervisor"),
+    ("serving/server.py", "import cppasgi.command.cli"),
+    ("serving/server.py", "from cppasgi.testing import ServerInstance"),
+    ("serving/server.py", "from ..command import cli"),
+    ("processes/supervisor.py", "from cppasgi.command.options import OptionParser"),
+    ("log_text.py", "from cppasgi.observing import log_setup"),
+]
 
 
 class CheckLayersTest(unittest.TestCase):
@@ -66,6 +92,29 @@ class CheckLayersTest(unittest.TestCase):
                 found = self.violations(source, header)
                 assert len(found) == 1
                 assert found[0].startswith(f"{source}:2: ")
+
+    def import_violations(self, source: str, statement: str) -> list[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "python/cppasgi", source)
+            path.parent.mkdir(parents=True)
+            path.write_text(f"def function():\n    {statement}\n")
+            return check_layers.violations(Path(folder))
+
+    def test_allowed_imports_pass(self) -> None:
+        for source, statement in ALLOWED_IMPORTS:
+            with self.subTest(source=source, statement=statement):
+                assert self.import_violations(source, statement) == []
+
+    def test_forbidden_imports_are_reported_though_a_function_does_them(self) -> None:
+        for source, statement in FORBIDDEN_IMPORTS:
+            with self.subTest(source=source, statement=statement):
+                found = self.import_violations(source, statement)
+                assert len(found) == 1
+                assert found[0].startswith(f"python/cppasgi/{source}:2: ")
+
+    def test_a_folder_that_is_no_wing_is_reported(self) -> None:
+        found = self.import_violations("attic/old.py", "import math")
+        assert found == ["python/cppasgi/attic/old.py:1: no wing is known for this file"]
 
 
 if __name__ == "__main__":

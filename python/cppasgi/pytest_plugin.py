@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cppasgi.serving.lifespan import Application
 from cppasgi.testing import BaseServerInstance
+
+if TYPE_CHECKING:
+    from cppasgi.settings.asgi import Application
 
 
 @pytest.fixture

@@ -30,11 +30,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cppasgi.serving.lifespan import Application
 from cppasgi.serving.server import Server
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from cppasgi.settings.asgi import Application
 
 _IDLE_SECONDS = 2.0
 

@@ -18,20 +18,19 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from cppasgi._native import end_at_sigterm, end_process_in, keep_freed_memory
-from cppasgi.command.configuration import ConfigurationError, configured, load_env_file
+from cppasgi.command.configuration import ConfigurationError, configured, flag_keys, load_env_file
 from cppasgi.command.options import OptionParser
 from cppasgi.command.process_options import is_supervised
 from cppasgi.observing.access import open_access_log, reopen_access_log
 from cppasgi.observing.log_setup import (
-    JSON_FORMAT,
     LogConfigError,
     reopen_log_files,
     set_up_logging,
 )
-from cppasgi.serving.lifespan import Application, LifespanError
+from cppasgi.serving.lifespan import LifespanError
 from cppasgi.serving.loader import (
     ApplicationLoadError,
     is_factory,
@@ -51,6 +50,10 @@ from cppasgi.serving.systemd import Notifier
 from cppasgi.serving.worker import VARIABLE, Worker
 from cppasgi.settings.endpoints import EndpointError, ListenError, endpoint_descriptions
 from cppasgi.settings.stop_times import END_SECONDS
+from cppasgi.settings.values import JSON_FORMAT
+
+if TYPE_CHECKING:
+    from cppasgi.settings.asgi import Application
 
 logger = logging.getLogger("cppasgi.cli")
 
@@ -174,7 +177,7 @@ class CommandLineInterface:
                 pass_over_supervisors_signals()
             _tune_interpreter()
             application = single_callable(self._load(options))
-            self._serve(cast(Application, application), endpoints, options, worker)
+            self._serve(cast("Application", application), endpoints, options, worker)
         except ApplicationLoadError as error:
             _fail(str(error), EXIT_FAILURE)
         except ListenError as error:
@@ -250,7 +253,12 @@ class CommandLineInterface:
             supervisor = Supervisor(
                 worker_command(),
                 endpoints,
-                Configuration(self.parser, options, lambda: self._read(args), _set_up_logging),
+                Configuration(
+                    {action.dest: key for key, action in flag_keys(self.parser)},
+                    options,
+                    lambda: self._read(args),
+                    _set_up_logging,
+                ),
                 reloads=Watched(options.reload_dir, options.reload_include, options.reload_exclude)
                 if options.reload
                 else None,

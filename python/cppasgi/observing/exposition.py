@@ -16,7 +16,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from cppasgi import __version__
+from cppasgi._native import __version__
 from cppasgi.observing.board import (
     CONNECTIONS,
     GIL_WAIT,

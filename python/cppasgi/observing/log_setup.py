@@ -9,9 +9,7 @@ from typing import Any
 from cppasgi.log_handler import StandardErrorHandler
 from cppasgi.log_text import LogFormatter
 from cppasgi.observing.log_repeats import REPEATS
-
-JSON_FORMAT = "json"
-"""The value of ``--log-fmt`` that makes each line a JSON object."""
+from cppasgi.settings.values import JSON_FORMAT
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG)
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cppasgi import __version__
+from cppasgi._native import __version__
 from cppasgi.observing.board import GIL_WAIT, LOOP_LAG, NANOSECONDS, BoardSlot, MetricsBoard, rows
 from cppasgi.observing.process_usage import process_usage
-from cppasgi.serving.lifespan import Application, Message
+
+if TYPE_CHECKING:
+    from cppasgi.settings.asgi import Application, Message, Receive, Send
 
 WorkerState = Literal["starting", "ready", "stuck", "draining"]
 STATES: tuple[WorkerState, ...] = ("starting", "ready", "stuck", "draining")
@@ -134,7 +136,7 @@ def monitoring_application(
         "/readyz": readiness,
     }
 
-    async def application(scope: Message, receive: _Receive, send: _Send) -> None:
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
             return
@@ -214,8 +216,6 @@ def _summary(words: list[int]) -> dict[str, int]:
     return {name: sum(words[row.word] for row in rows) for name, rows in _SUMMARY.items()}
 
 
-_Receive = Callable[[], Awaitable[Message]]
-_Send = Callable[[Message], Awaitable[None]]
 _Answer = tuple[int, str, bytes]  # status, content type, content
 
 

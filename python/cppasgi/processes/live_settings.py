@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from cppasgi.command.configuration import flag_keys
 from cppasgi.processes.recycling import WorkerLimits
 
 logger = logging.getLogger("cppasgi.supervisor")
@@ -56,7 +55,7 @@ class Configuration:
 
     def __init__(
         self,
-        parser: ArgumentParser,
+        keys: Mapping[str, str],
         options: Namespace,
         read: Callable[[], Namespace],
         set_up_logging: Callable[[Namespace], None],
@@ -64,12 +63,12 @@ class Configuration:
         """Begins with ``options``.
 
         Args:
-            parser: which defines the flags.
+            keys: the name of each value in a file of settings.
             options: their values at the start.
             read: reads them again; a ValueError says what is wrong.
             set_up_logging: with such values; a ValueError says why that can't be.
         """
-        self._keys = {action.dest: key for key, action in flag_keys(parser)}
+        self._keys = keys
         self._begun = self._options = options
         self._read = read
         self._set_up_logging = set_up_logging

@@ -7,16 +7,15 @@ Only what reaches the application is told, not what the server refuses on its ow
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cppasgi._native import ClientDisconnected
-from cppasgi.serving.lifespan import Application
+
+if TYPE_CHECKING:
+    from cppasgi.settings.asgi import Application, Message, Receive, Send
 
 ActionLogger: TypeAlias = Callable[[str, str, dict[str, Any]], object]
-_Message: TypeAlias = MutableMapping[str, Any]
-_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
-_Send: TypeAlias = Callable[[_Message], Awaitable[None]]
 
 
 def log_actions(application: Application, log: ActionLogger) -> Application:
@@ -28,7 +27,7 @@ def log_actions(application: Application, log: ActionLogger) -> Application:
     of the body) and ``time_taken`` (seconds), and its path has the query.
     """
 
-    async def logged(scope: _Message, receive: _Receive, send: _Send) -> None:
+    async def logged(scope: Message, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
             await _HttpActions(scope, log).run(application, scope, receive, send)
@@ -43,7 +42,7 @@ def log_actions(application: Application, log: ActionLogger) -> Application:
 class _HttpActions:
     """Follows one request until its response is complete."""
 
-    def __init__(self, scope: _Message, log: ActionLogger) -> None:
+    def __init__(self, scope: Message, log: ActionLogger) -> None:
         self._log = log
         self._status: int | None = None
         self._size = 0
@@ -59,15 +58,15 @@ class _HttpActions:
         }
 
     async def run(
-        self, application: Application, scope: _Message, receive: _Receive, send: _Send
+        self, application: Application, scope: Message, receive: Receive, send: Send
     ) -> None:
-        async def watched_receive() -> _Message:
+        async def watched_receive() -> Message:
             message = await receive()
             if message["type"] == "http.disconnect":
                 self._open = False
             return message
 
-        async def watched_send(message: _Message) -> None:
+        async def watched_send(message: Message) -> None:
             await send(message)
             self._on_sent(message)
 
@@ -80,7 +79,7 @@ class _HttpActions:
             raise
         self._complete(self._status or 500)
 
-    def _on_sent(self, message: _Message) -> None:
+    def _on_sent(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
             self._status = int(message["status"])
@@ -101,22 +100,22 @@ class _HttpActions:
 class _WebSocketActions:
     """Follows one WebSocket from its handshake to its end."""
 
-    def __init__(self, scope: _Message, log: ActionLogger) -> None:
+    def __init__(self, scope: Message, log: ActionLogger) -> None:
         self._log = log
         self._answered = False
         self._over = False
         self._details = {"path": _text(scope["raw_path"]), "client": _client(scope)}
 
     async def run(
-        self, application: Application, scope: _Message, receive: _Receive, send: _Send
+        self, application: Application, scope: Message, receive: Receive, send: Send
     ) -> None:
-        async def watched_receive() -> _Message:
+        async def watched_receive() -> Message:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 self._end()
             return message
 
-        async def watched_send(message: _Message) -> None:
+        async def watched_send(message: Message) -> None:
             await send(message)
             if not self._answered:
                 self._answered = True
@@ -142,6 +141,6 @@ def _text(target: bytes) -> str:
     return target.decode("ascii") if target.isascii() else repr(target)
 
 
-def _client(scope: _Message) -> str | None:
+def _client(scope: Message) -> str | None:
     client = scope.get("client")
     return f"{client[0]}:{client[1]}" if client else None

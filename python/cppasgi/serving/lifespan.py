@@ -5,21 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cppasgi.settings.asgi import Application, Message
+    from cppasgi.settings.server_settings import LifespanMode
 
 logger = logging.getLogger("cppasgi.lifespan")
-
-Message: TypeAlias = MutableMapping[str, Any]
-Application: TypeAlias = Callable[
-    [
-        MutableMapping[str, Any],
-        Callable[[], Awaitable[Message]],
-        Callable[[Message], Awaitable[None]],
-    ],
-    Awaitable[None],
-]
-LifespanMode: TypeAlias = Literal["auto", "on", "off"]
 
 _AFTERWARDS_SECONDS = 1.0
 """What code after the last message gets, if so much is left."""

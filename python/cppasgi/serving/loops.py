@@ -7,11 +7,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from cppasgi.serving.native_loop import NativeLoop
 
-LoopName: TypeAlias = Literal["auto", "native", "asyncio", "uvloop"]
+if TYPE_CHECKING:
+    from cppasgi.settings.server_settings import LoopName
+
 
 _NATIVE_BEFORE = (3, 14)
 """Pythons that `NativeLoop` isn't tested with, whose insides it may not fit."""

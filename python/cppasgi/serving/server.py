@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
 
 from cppasgi import _native
 from cppasgi.serving.forked import let_go_in_children
@@ -30,6 +31,11 @@ from cppasgi.settings.server_settings import ServerSettings
 from cppasgi.settings.stop_times import END_SECONDS
 from cppasgi.settings.times import check_times
 
+if TYPE_CHECKING:
+    from cppasgi.observing.board import BoardSlot
+    from cppasgi.serving.systemd import Notifier
+    from cppasgi.serving.worker import Worker
+
 
 @dataclass(eq=False, repr=False)
 class Server(ServerSettings):
@@ -39,8 +45,25 @@ class Server(ServerSettings):
     accepting, drain, cancel what is left, lifespan shutdown.
 
     Its arguments are the attributes of `ServerSettings`. Afterwards ``endpoints`` has the
-    descriptions of all that is listened on, in alphabetical order.
+    descriptions of all that is listened on, in alphabetical order. What follows is for the command
+    and its supervisor, not for users.
+
+    Attributes:
+        worker: this process as one of a supervisor's, which has the sockets.
+        notifier: tells systemd how the server is doing.
+        metrics: where the server counts, for another process to read (`cppasgi.observing.board`).
+            Its descriptor must stay open until the server runs.
+        announced: whether the log tells of the addresses.
+        replace_idle_at: number of connections from which on a new one takes the place of the
+            one that has been without a request for longest; 0 is never. For small numbers.
     """
+
+    _: KW_ONLY
+    worker: Worker | None = None
+    notifier: Notifier | None = None
+    metrics: BoardSlot | None = None
+    announced: bool = True
+    replace_idle_at: int = 0
 
     def __post_init__(self) -> None:
         """Prepares a server; nothing is opened yet.

@@ -7,11 +7,11 @@ is believed from everybody. The other side of the flag is native
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from cppasgi.serving.lifespan import Application, Message
+if TYPE_CHECKING:
+    from cppasgi.settings.asgi import Application, Message, Receive, Send
 
 _KEYS = {
     "http": (
@@ -30,8 +30,8 @@ def with_daphne_scopes(application: Application) -> Application:
 
     async def strict(
         scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
+        receive: Receive,
+        send: Send,
     ) -> None:
         await application(daphne_scope(scope), receive, send)
 

@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cppasgi.serving.lifespan import Application, LifespanMode
-from cppasgi.serving.loops import LoopName
 from cppasgi.settings.stop_times import GRACEFUL_SECONDS
 
 if TYPE_CHECKING:
     from _typeshed import HasFileno
 
-    from cppasgi.observing.board import BoardSlot
-    from cppasgi.serving.systemd import Notifier
-    from cppasgi.serving.worker import Worker
+    from cppasgi.settings.asgi import Application
 
+LifespanMode = Literal["auto", "on", "off"]
+LoopName = Literal["auto", "native", "asyncio", "uvloop"]
 DeflateMode = Literal["off", "shared", "dedicated"]
 SlowReader = Literal["wait", "drop"]
 
@@ -119,13 +117,6 @@ class ServerSettings:
         signal_handlers: whether `run()` handles SIGINT and SIGTERM; `serve()` is told itself.
         verbosity: from 3 on, `run()` puts its loop in asyncio's debug mode.
         ready_callable: called once connections are accepted.
-        worker: this process as one of a supervisor's, which has the sockets.
-        notifier: tells systemd how the server is doing.
-        metrics: where the server counts, for another process to read (`cppasgi.observing.board`).
-            Its descriptor must stay open until the server runs.
-        announced: whether the log tells of the addresses.
-        replace_idle_at: number of connections from which on a new one takes the place of the
-            one that has been without a request for longest; 0 is never. For small numbers.
     """
 
     application: Application
@@ -190,8 +181,3 @@ class ServerSettings:
     signal_handlers: bool = True
     verbosity: int = 1
     ready_callable: Callable[[], object] | None = None
-    worker: Worker | None = None
-    notifier: Notifier | None = None
-    metrics: BoardSlot | None = None
-    announced: bool = True
-    replace_idle_at: int = 0

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cppasgi.serving.server import Server
+    from cppasgi.settings.server_settings import ServerSettings
 
 _LONGEST_SECONDS = 10**9
 
@@ -60,7 +60,7 @@ _TIMES = {
 }
 
 
-def check_times(server: Server) -> None:
+def check_times(server: ServerSettings) -> None:
     """Checks the times among the attributes of a server.
 
     Raises:

@@ -10,10 +10,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from cppasgi.observing.log_setup import JSON_FORMAT
 from cppasgi.settings import times
 from cppasgi.settings.endpoints import build_endpoint_description_strings
 from cppasgi.settings.fields import header_value, is_field_name
+
+JSON_FORMAT = "json"
+"""The value of ``--log-fmt`` that makes each line a JSON object."""
 
 _MOST = 2**31 - 1
 _MOST_WORKERS = 1024
