@@ -66,6 +66,12 @@ class Wire:
     def close(self) -> None:
         self.sock.close()
 
+    @property
+    def name(self) -> str:
+        """This end's address as the server's logs write it; for TCP over IPv4, while it is open."""
+        host, port = self.sock.getsockname()
+        return f"{host}:{port}"
+
     def reset(self) -> None:
         """Closes with RST, as a client that crashes."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
