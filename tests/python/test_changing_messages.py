@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_asyncio import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
+from in_process import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
 from test_misuse import GET, ask
 from wire import handshake
 

@@ -18,7 +18,7 @@ import pytest
 from asgiref.local import Local
 from asgiref.sync import sync_to_async
 from conftest import StartServer
-from test_asyncio import Client, answer, get, run, serving  # noqa: F401 (run is a fixture)
+from in_process import Client, answer, get, run, serving  # noqa: F401 (run is a fixture)
 from wire import CLOSE, TEXT, close_payload
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from test_asyncio import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
+from in_process import Client, Scope, answer, run, serving  # noqa: F401 - run is a fixture
 
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 

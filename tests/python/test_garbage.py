@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from garbage import FAILURES, check_that_nothing_is_left, collect
-from test_asyncio import Scope, run, serving  # noqa: F401 - run is a fixture
+from in_process import Scope, run, serving  # noqa: F401 - run is a fixture
 from wire import TEXT, Wire, frame, handshake
 
 cppasgi = pytest.importorskip("cppasgi", reason="cppasgi is not installed in this environment")

@@ -195,6 +195,3 @@ def test_answers(
     response = monitored.get(path, unready, method)
     assert (response.status_code, response.text) == (status, text)
     assert response.headers["cache-control"] == "no-store"
-
-
-# --- the commands ---

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from test_asyncio import Client, Scope, run, serving  # noqa: F401 - run is a fixture
+from in_process import Client, Scope, run, serving  # noqa: F401 - run is a fixture
 from wire import handshake
 
 GET = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
