@@ -19,7 +19,8 @@ import request_cases
 import response_cases
 import websocket_cases
 from case import Case
-from differences import DIFFERENCES, left, named_cases, names_for, names_shown_by, pair_for
+from comparing import left, named_cases, names_for, names_shown_by, pair_for
+from differences import DIFFERENCES
 from seen import Outcome
 from server_process import ServerProcess
 from side import Side
