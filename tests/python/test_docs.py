@@ -15,6 +15,17 @@ pytestmark = pytest.mark.python_side
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+FOLDERS = [
+    ".",
+    "docs",
+    "docs/design",
+    "server",
+    "asgi_bridge",
+    "benchmarks",
+    "examples",
+    "examples/*",
+]
+PAGES = [str(page.relative_to(ROOT)) for at in FOLDERS for page in sorted(ROOT.glob(f"{at}/*.md"))]
 FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 
 NEEDED = {
@@ -42,9 +53,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))]
-)
+@pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
@@ -53,6 +62,12 @@ def test_links_lead_somewhere(name: str) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tests_that_a_page_names_exist(name: str) -> None:
+    for path, test in re.findall(r"`(tests/[\w/]+\.py): (\w+)`", (ROOT / name).read_text()):
+        assert re.search(rf"^def {test}\(", (ROOT / path).read_text(), re.MULTILINE), test
 
 
 def help_flags(server_command: list[str]) -> set[str]:
