@@ -10,7 +10,7 @@ import time
 import pytest
 from test_native_loop import loop, turn
 
-from cppasgi.native_loop import NativeLoop
+from cppasgi.serving.native_loop import NativeLoop
 
 __all__ = ["loop"]
 

@@ -298,9 +298,9 @@ TEST_CASE("LineWriter: a disk that was full has whole lines in the end", "[base]
   std::signal(SIGXFSZ, SIG_IGN);
   const int fd = memfd_create("log", 0);
   const auto text = [fd] {
-    std::string text(10'000, ' ');
-    text.resize(static_cast<std::size_t>(pread(fd, text.data(), text.size(), 0)));
-    return text;
+    std::string read(10'000, ' ');
+    read.resize(static_cast<std::size_t>(pread(fd, read.data(), read.size(), 0)));
+    return read;
   };
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);

@@ -325,13 +325,13 @@ TEST_CASE("Response: no bytes of the caller's are no chunk (RFC 9112 7.1)", "[ht
 TEST_CASE("Response: an operator's fields are added unless the application sent its own",
           "[http1]") {
   const std::vector<std::pair<std::string, std::string>> others{{"X-A", "1"}, {"X-B", "2"}};
-  const http::DefaultFields defaults{.others = others};
+  const http::DefaultFields defaults{.date = {}, .server = {}, .others = others};
   CHECK(respond(kGet, {200, {{"x-a", "own"}}}, {""}, defaults).bytes ==
         "HTTP/1.1 200 OK\r\nx-a: own\r\nX-B: 2\r\ncontent-length: 0\r\n\r\n");
 }
 
 TEST_CASE("Response: as Daphne's where its own tests ask for it", "[http1]") {
-  const http::DefaultFields defaults{.as_daphne = true};
+  const http::DefaultFields defaults{.date = {}, .server = {}, .as_daphne = true};
   CHECK(respond(kGet10, {200, {}}, {"hello"}, defaults).bytes ==
         "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\nhello");
   CHECK(respond(kGet, {200, {}}, {"hello"}, defaults).bytes ==
