@@ -62,7 +62,7 @@ void AsgiServer::clear() {
 Address AsgiServer::bind_fd(int fd, int backlog) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return server_.adopt(copy, backlog);
+  return server_.adopt(copy, {.backlog = backlog});
 }
 
 void AsgiServer::start(const pybind11::object& self, const pybind11::object& state) {

@@ -1,8 +1,8 @@
 // What a server counts, in a block of memory that other processes can read while it runs: one block
-// per worker process, in a file that the supervisor made (python/cppasgi/observing/board.py), or private.
-// Always on: a counter is one load and one store, without a lock and without asking whether anybody
-// looks. No clock, no Python. Written by the loop's thread only (but for loop_silence), read by
-// anybody.
+// per worker process, in a file that the supervisor made (python/cppasgi/observing/board.py), or
+// private. Always on: a counter is one load and one store, without a lock and without asking
+// whether anybody looks. No clock, no Python. Written by the loop's thread only (but for
+// loop_silence), read by anybody.
 #pragma once
 
 #include <array>

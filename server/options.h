@@ -109,6 +109,11 @@ struct ProxyHeaders {
 // the client of one may just be sending a request.
 enum class Departure : std::uint8_t { Stop, Restart };
 
+// What may differ between the addresses that a server listens on.
+struct ListenerOptions {
+  int backlog = 0;  // listen(2); 0: ServerOptions::backlog
+};
+
 struct ServerOptions {
   ConnectionLimits connections;
   HttpLimits http;

@@ -56,22 +56,25 @@ class Server::Impl final : public session::SessionHost {
     abort();
   }
 
-  Address add(std::unique_ptr<net::UvListener> listener, int backlog) {
+  Address add(std::unique_ptr<net::UvListener> listener, const ListenerOptions& of_listener) {
     Address address = listener->address();
-    listeners_.push_back({std::move(listener), backlog == 0 ? options.backlog : backlog});
+    listeners_.push_back({std::move(listener), of_listener});
     return address;
   }
 
+  void add_protocol(session::Protocol protocol) { protocols_.push_back(std::move(protocol)); }
+
   void start() {
-    for (auto& [listener, backlog] : listeners_) {
-      listener->listen(
-          backlog, [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); },
+    for (const Listener& listener : listeners_) {
+      const int backlog = listener.options.backlog;
+      listener.socket->listen(
+          backlog == 0 ? options.backlog : backlog,
+          [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); },
           [this](std::error_code error) { log_shortage(error); });
     }
   }
 
   Batch& batch() { return batch_; }
-  std::vector<session::Protocol>& protocols() { return protocols_; }
 
   void finish_batch() {
     batch_.resume_all();
@@ -94,7 +97,7 @@ class Server::Impl final : public session::SessionHost {
   InProgress drain(Departure reason, milliseconds window) {
     departure = reason;
     // Their connections are complete for the kernel, so it would reset them.
-    for (auto& [listener, backlog] : listeners_) listener->accept_waiting();
+    for (const Listener& listener : listeners_) listener.socket->accept_waiting();
     listeners_.clear();
     InProgress in_progress;
     std::size_t returning = 0;
@@ -133,7 +136,7 @@ class Server::Impl final : public session::SessionHost {
     log_limiter.take_reports(milliseconds::max());
     exchanges.clear();
     websockets.clear();
-    for (auto& [listener, backlog] : listeners_) leak(listener);
+    for (Listener& listener : listeners_) leak(listener.socket);
     for (auto& connection : connections_) leak(connection);
     listeners_.clear();
     connections_.clear();
@@ -168,6 +171,11 @@ class Server::Impl final : public session::SessionHost {
   net::EventLoop& loop() { return loop_; }
 
  private:
+  struct Listener {
+    std::unique_ptr<net::UvListener> socket;
+    ListenerOptions options;
+  };
+
   void open(std::unique_ptr<net::Stream> stream) {
     const std::size_t limit = options.connections.max_connections;
     const std::size_t few = options.connections.replace_idle_at;
@@ -249,8 +257,8 @@ class Server::Impl final : public session::SessionHost {
   milliseconds timer_due_ = milliseconds::max();
   bool looks_again_ = false;  // as the latest look came late
   http::DateCache date_;
-  std::vector<std::pair<std::unique_ptr<net::UvListener>, int>> listeners_;  // with its backlog
-  std::vector<session::Protocol> protocols_;                                 // besides HTTP/1
+  std::vector<Listener> listeners_;
+  std::vector<session::Protocol> protocols_;  // besides HTTP/1
   std::vector<std::unique_ptr<Connection>> connections_;
   std::uint64_t call_after_ = UINT64_MAX;  // answered requests
   std::function<void()> call_;
@@ -264,16 +272,19 @@ Server::Server(net::EventLoop& loop, Application& application, const ServerOptio
 
 Server::~Server() = default;
 
-Address Server::bind_tcp(const std::string& host, std::uint16_t port, int backlog) {
-  return impl_->add(net::UvListener::bind_tcp(impl_->loop(), host, port), backlog);
+void Server::add_protocol(session::Protocol protocol) { impl_->add_protocol(std::move(protocol)); }
+
+Address Server::bind_tcp(const std::string& host, std::uint16_t port,
+                         const ListenerOptions& options) {
+  return impl_->add(net::UvListener::bind_tcp(impl_->loop(), host, port), options);
 }
 
-Address Server::bind_unix(const std::string& path, int backlog) {
-  return impl_->add(net::UvListener::bind_unix(impl_->loop(), path), backlog);
+Address Server::bind_unix(const std::string& path, const ListenerOptions& options) {
+  return impl_->add(net::UvListener::bind_unix(impl_->loop(), path), options);
 }
 
-Address Server::adopt(int fd, int backlog) {
-  return impl_->add(net::UvListener::adopt(impl_->loop(), fd), backlog);
+Address Server::adopt(int fd, const ListenerOptions& options) {
+  return impl_->add(net::UvListener::adopt(impl_->loop(), fd), options);
 }
 
 void Server::start() { impl_->start(); }

@@ -23,6 +23,9 @@ struct Metrics;
 namespace net {
 class EventLoop;
 }
+namespace session {
+struct Protocol;
+}
 
 class Server {
  public:
@@ -34,11 +37,15 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Connections whose first bytes match speak `protocol` instead of HTTP/1. Before start().
+  void add_protocol(session::Protocol protocol);
   // Each reserves an address, accepting nothing yet, and returns it. Throws std::system_error. Port
-  // 0 takes a free one, backlog 0 is that of the options.
-  Address bind_tcp(const std::string& host, std::uint16_t port, int backlog = 0);
-  Address bind_unix(const std::string& path, int backlog = 0);
-  Address adopt(int fd, int backlog = 0);  // owns `fd` from then on, unless it throws
+  // 0 takes a free one.
+  Address bind_tcp(const std::string& host, std::uint16_t port,
+                   const ListenerOptions& options = {});
+  Address bind_unix(const std::string& path, const ListenerOptions& options = {});
+  // Owns `fd` from then on, unless it throws.
+  Address adopt(int fd, const ListenerOptions& options = {});
   // Accepts on every bound address. Throws std::system_error.
   void start();
 

@@ -1,6 +1,7 @@
 // A driver speaks one protocol on a connection: it turns the client's bytes into work for the
 // application, and leaves the bytes that answer them in its buffer. A connection knows its driver
-// by this interface only. Loop thread only.
+// by this interface only; where a function has a body, it is right for a protocol that has no such
+// thing. Loop thread only.
 #pragma once
 
 #include <chrono>
@@ -28,13 +29,13 @@ class Driver {
   virtual std::size_t receive(std::span<char> bytes) = 0;
   // Too much of what came waits for the application. The connection stops reading then, until
   // Transport::input_taken() is called and this is false.
-  virtual bool is_full() = 0;
+  virtual bool is_full() { return false; }
   // The most bytes that receive() is given at once; 0 for the stream's own choice.
-  virtual std::size_t most_bytes() const = 0;
+  virtual std::size_t most_bytes() const { return 0; }
   // Reading has stopped as is_full() was true, or goes on.
-  virtual void on_reading(bool reads) = 0;
+  virtual void on_reading(bool /*reads*/) {}
   // The batch in which Transport::resume_later() was called is over. Bytes that were kept follow.
-  virtual void resume() = 0;
+  virtual void resume() {}
   // The client has sent its last byte. `kept` says that the connection still keeps some.
   virtual void on_end(bool kept) = 0;
 
@@ -45,7 +46,7 @@ class Driver {
   // How much of that, and of what the kernel hasn't taken, may be unsent.
   virtual Watermarks unsent_marks() const = 0;
   // There is room again, after Transport::poll_writable() was false or a file was sent in part.
-  virtual void on_writable() = 0;
+  virtual void on_writable() {}
 
   // --- ends ---
 
@@ -53,7 +54,7 @@ class Driver {
   virtual void drain() = 0;
   // drain() would end something that has no end of its own, whose client then comes again: an open
   // WebSocket, or server-sent events.
-  virtual bool client_returns() const = 0;
+  virtual bool client_returns() const { return false; }
   // The time for that is over: what is in progress ends now, with an error where one can be sent.
   virtual void cut_short() = 0;
   // There are too many connections: this one, which is new, is told so and ends.
@@ -61,25 +62,27 @@ class Driver {
   // The connection is gone, by the fault of `blame`; the application hears of it. Returns whether
   // the client would take what it has received for a whole response if the connection ended as
   // usual.
-  virtual bool disconnect(Blame blame) = 0;
+  virtual bool disconnect(Blame /*blame*/) { return false; }
   // After the last byte of a connection that ends: whether the client may still be sending.
   virtual bool client_may_send() const = 0;
 
   // --- state ---
 
   // Adds what it is busy with.
-  virtual void count(InProgress& in_progress) const = 0;
+  virtual void count(InProgress& /*in_progress*/) const {}
   // An application owes the client an answer, for which it has no time-out of its own. While
   // nothing is read meanwhile, the connection looks whether the client is still there.
-  virtual bool awaits_application() const = 0;
+  virtual bool awaits_application() const { return false; }
   // More to send will soon follow on what is to be sent now: a flush may wait for it.
-  virtual bool answers_soon() const = 0;
+  virtual bool answers_soon() const { return false; }
   // Since when nothing is asked of the server; max() if something is.
   virtual std::chrono::milliseconds idle_since() const = 0;
   // When on_deadline() is to be called; max() for never. The host has to be told of an earlier one
   // than before (ConnectionHost::expect_deadline).
-  virtual std::chrono::milliseconds next_deadline() const = 0;
-  virtual void on_deadline(std::chrono::milliseconds now) = 0;
+  virtual std::chrono::milliseconds next_deadline() const {
+    return std::chrono::milliseconds::max();
+  }
+  virtual void on_deadline(std::chrono::milliseconds /*now*/) {}
   // Writes a line for the operator that names the client. `what` is a static text.
   virtual void log(std::string_view what) const = 0;
 };

@@ -23,9 +23,7 @@ class Http1Driver final : public Driver {
 
   std::size_t receive(std::span<char> bytes) override;
   bool is_full() override { return exchange_.content_is_full(); }
-  std::size_t most_bytes() const override { return 0; }
   void on_reading(bool reads) override;
-  void resume() override {}
   void on_end(bool kept) override;
   OutputBuffer& bytes_to_send() override { return transport_.protocol().bytes_to_send(); }
   Watermarks unsent_marks() const override { return host_.options.outgoing; }

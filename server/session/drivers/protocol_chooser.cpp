@@ -30,27 +30,17 @@ class ProtocolChooser final : public Driver {
     if (!undecided) become(make_http1_driver(host_, connection_));
     return bytes.size();
   }
-  bool is_full() override { return false; }
-  std::size_t most_bytes() const override { return 0; }
-  void on_reading(bool) override {}
-  void resume() override {}
   void on_end(bool) override { connection_.end(); }
   OutputBuffer& bytes_to_send() override { return output_; }
   Watermarks unsent_marks() const override { return host_.options.outgoing; }
-  void on_writable() override {}
   void drain() override { connection_.end(); }
-  bool client_returns() const override { return false; }
   void cut_short() override { connection_.cut(Blame::Server); }
   // Most of those that connect speak HTTP/1, and others see at least that they are answered.
   void refuse() override {
     become(make_http1_driver(host_, connection_));
     connection_.driver().refuse();
   }
-  bool disconnect(Blame) override { return false; }
   bool client_may_send() const override { return true; }
-  void count(InProgress&) const override {}
-  bool awaits_application() const override { return false; }
-  bool answers_soon() const override { return false; }
   milliseconds idle_since() const override { return since_; }
   milliseconds next_deadline() const override {
     return deadline_after(since_, host_.options.timeouts.request_head);

@@ -37,8 +37,6 @@ class WebSocketDriver final : public Driver {
   bool disconnect(Blame blame) override;
   bool client_may_send() const override { return !session_->protocol().close_received(); }
   void count(InProgress& in_progress) const override { ++in_progress.websockets; }
-  bool awaits_application() const override { return false; }
-  bool answers_soon() const override { return false; }
   std::chrono::milliseconds idle_since() const override { return std::chrono::milliseconds::max(); }
   std::chrono::milliseconds next_deadline() const override;
   void on_deadline(std::chrono::milliseconds now) override;
