@@ -37,7 +37,8 @@ void WebSocketHandshake::accept(std::string_view subprotocol,
   if (state_ != State::Connecting) return;
   state_ = State::Over;
   std::vector<http::Field> fields = given;
-  for (const auto& [name, value] : host_.options.headers) {
+  // Date and Server are left out of a 101: they may be (RFC 9110 6.6.1), and no client reads them.
+  for (const auto& [name, value] : host_.default_fields().others) {
     if (!http::has_field(given, name)) fields.push_back({name, value});
   }
   request_.log(host_, "WSCONNECT");

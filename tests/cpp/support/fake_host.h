@@ -127,7 +127,9 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
     announced_ = std::min(announced_, time);
   }
   std::chrono::milliseconds now() const override { return now_; }
-  http::DefaultFields default_fields() override { return {}; }
+  http::DefaultFields default_fields() override {
+    return {.date = {}, .server = {}, .others = options.headers};
+  }
 
  private:
   std::vector<std::unique_ptr<session::Connection>> connections_;
