@@ -70,7 +70,9 @@ def test_tests_that_a_page_names_exist(name: str) -> None:
         assert re.search(rf"^def {test}\(", (ROOT / path).read_text(), re.MULTILINE), test
 
 
-def help_flags(server_command: list[str]) -> set[str]:
+@pytest.fixture(scope="module")
+def known_flags(server_command: list[str]) -> set[str]:
+    """Those of `--help`."""
     result = subprocess.run([*server_command, "--help"], capture_output=True, text=True)
     return set(FLAG.findall(result.stdout))
 
@@ -82,29 +84,25 @@ def rows(name: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
 
 
-def test_the_table_for_other_servers_names_flags_that_exist(server_command: list[str]) -> None:
+def test_the_table_for_other_servers_names_flags_that_exist(known_flags: set[str]) -> None:
     header, _, *body = rows("coming-from-other-servers.md", "## Flags")
     assert header[-1] == "cppasgi"
-    known = help_flags(server_command)
-    assert len(known) > 50
+    assert len(known_flags) > 50
     named = set()
     for row in body:
         assert len(row) == len(header), row
         flags = FLAG.findall(row[-1])
-        assert set(flags) <= known, row
+        assert set(flags) <= known_flags, row
         named.update(flags)
     assert len(named) > 40
 
 
-@pytest.mark.parametrize(
-    "name", ["coming-from-other-servers.md", "deploying.md", "troubleshooting.md"]
-)
-def test_commands_in_documents_have_flags_that_exist(server_command: list[str], name: str) -> None:
-    text = re.sub(r" *\\\n\s*", " ", (DOCS / name).read_text())
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_in_documents_have_flags_that_exist(known_flags: set[str], name: str) -> None:
+    text = re.sub(r" *\\\n\s*", " ", (ROOT / name).read_text())
     commands = re.findall(r"(?:^|/|`| -m )cppasgi +(-[^\n`]*)", text, re.MULTILINE)
-    known = help_flags(server_command)
     for command in commands:
-        assert set(FLAG.findall(command)) <= known, command
+        assert set(FLAG.findall(command)) <= known_flags, command
 
 
 def shell_commands(name: str) -> list[str]:
