@@ -105,6 +105,23 @@ def test_commands_in_documents_have_flags_that_exist(known_flags: set[str], name
         assert set(FLAG.findall(command)) <= known_flags, command
 
 
+def test_the_flags_are_documented_in_the_groups_of_the_help(server_command: list[str]) -> None:
+    result = subprocess.run([*server_command, "--help"], capture_output=True, text=True)
+    _, *parts = re.split(r"^(\w.*):$", result.stdout, flags=re.MULTILINE)
+    groups = dict(zip(map(str.lower, parts[::2]), parts[1::2], strict=True))
+    del groups["positional arguments"]
+    groups["the command"] = groups.pop("options")
+    page = (DOCS / "configuration.md").read_text()
+    _, *parts = re.split(r"^##+ (.*)$", page.lower(), flags=re.MULTILINE)
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    in_order = [title for title in groups if title != "the command"]
+    assert [title for title in sections if title in in_order] == in_order
+    for title, text in groups.items():
+        flags = set(re.findall(r"^  (?:-\w(?: \S+)?, )?(--[\w-]+)", text, re.MULTILINE))
+        cells = " ".join(re.findall(r"^\| (`-.*?`) \|", sections[title], re.MULTILINE))
+        assert flags - {"--help"} <= set(FLAG.findall(cells)), title
+
+
 def shell_commands(name: str) -> list[str]:
     """The commands of the blocks marked `sh`."""
     blocks = re.findall(r"```sh\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
