@@ -161,7 +161,7 @@ def test_workers_of_another_version_are_served_but_not_counted(
     )
     for _ in range(3):
         process.get("/")
-    with (package / "board.py").open("a") as board:
+    with (package / "observing/board.py").open("a") as board:
         board.write("\nLAYOUT_ID += 1  # of the next version\n")
     assert len(replaced(process)) == 1
     process.wait_for_log("Worker 1 is of another version of cppasgi than its supervisor")
