@@ -65,7 +65,7 @@ void Batch::resume_all() {
 // What it is to send waits for the response to the request that has begun behind it.
 void Batch::hold(Connection& connection) {
   Connection::Listed& listed = connection.listed;
-  if (!listed.to_flush || !connection.driver().answers_soon()) return;
+  if (!listed.to_flush || !connection.driver().activity().answers_soon) return;
   listed.turns_held = listed.times_held == kMostHolds ? 0 : kMostTurns;
   if (listed.turns_held != 0) ++listed.times_held;
 }
@@ -75,7 +75,7 @@ void Batch::flush_all() {
   for (std::size_t i = 0; i < to_flush_.size(); ++i) {
     Connection& connection = *to_flush_[i];
     Connection::Listed& listed = connection.listed;
-    if (listed.turns_held != 0 && connection.driver().answers_soon()) {
+    if (listed.turns_held != 0 && connection.driver().activity().answers_soon) {
       held_.push_back(&connection);
     } else {
       listed.turns_held = 0;
@@ -92,7 +92,7 @@ void Batch::pass_turn() {
   std::erase_if(held_, [this](Connection* connection) {
     std::uint8_t& turns = connection->listed.turns_held;
     if (turns != 0) --turns;
-    if (turns != 0 && connection->driver().answers_soon()) return false;
+    if (turns != 0 && connection->driver().activity().answers_soon) return false;
     to_flush_.push_back(connection);
     return true;
   });

@@ -9,6 +9,12 @@ struct InProgress {
   std::size_t responses = 0;
   std::size_t event_streams = 0;
   std::size_t websockets = 0;
+
+  void operator+=(const InProgress& other) {
+    responses += other.responses;
+    event_streams += other.event_streams;
+    websockets += other.websockets;
+  }
 };
 
 }  // namespace cppasgi

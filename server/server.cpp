@@ -103,8 +103,9 @@ class Server::Impl final : public session::SessionHost {
     std::size_t returning = 0;
     for (auto& connection : connections_) {
       session::Driver& driver = connection->driver();
-      driver.count(in_progress);
-      if (driver.client_returns()) {
+      const session::Activity activity = driver.activity();
+      in_progress += activity.in_progress;
+      if (activity.client_returns) {
         ++returning;
       } else {
         driver.drain();
@@ -189,18 +190,13 @@ class Server::Impl final : public session::SessionHost {
     Connection& connection = *owned;
     connection.listed.index = connections_.size();
     connections_.push_back(std::move(owned));
-    connection.start(session::make_first_driver(*this, connection, protocols_));
-    if (refused) {
-      connection.driver().refuse();
-    } else {
-      connection.read_waiting();
-    }
+    connection.start(session::make_first_driver(*this, connection, protocols_), refused);
   }
 
   // When the connection began to be idle; max() if it isn't.
   static milliseconds idle_since(const Connection& connection) {
     const bool over = connection.state() == Connection::State::Over;
-    return over ? milliseconds::max() : connection.driver().idle_since();
+    return over ? milliseconds::max() : connection.driver().activity().idle_since;
   }
 
   void cut_idlest() {
@@ -217,7 +213,7 @@ class Server::Impl final : public session::SessionHost {
     std::size_t due = draining_.take_due(loop_.now());
     for (auto& connection : connections_) {
       if (due == 0) break;
-      if (!connection->driver().client_returns()) continue;
+      if (!connection->driver().activity().client_returns) continue;
       connection->driver().drain();
       --due;
     }

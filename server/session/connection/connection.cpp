@@ -25,17 +25,22 @@ Connection::Connection(ConnectionHost& host, std::unique_ptr<net::Stream> stream
 
 Connection::~Connection() { host_.metrics->connections.subtract(); }
 
-void Connection::start(std::unique_ptr<Driver> driver) {
+void Connection::start(std::unique_ptr<Driver> driver, bool refused) {
   driver_ = std::move(driver);
   incoming_.start();
   host_.expect_deadline(next_deadline());
+  if (refused) {
+    driver_->refuse();
+  } else {
+    stream_->read_waiting();
+  }
 }
 
 void Connection::replace_driver(std::unique_ptr<Driver> driver, std::string_view unread) {
   driver->bytes_to_send().swap(driver_->bytes_to_send());
   replaced_ = std::exchange(driver_, std::move(driver));
   incoming_.prepend(unread);
-  if (const std::size_t most = driver_->most_bytes(); most != 0) stream_->bound_reads(most);
+  if (const std::size_t most = driver_->bounds.most_bytes; most != 0) stream_->bound_reads(most);
   host_.expect_deadline(next_deadline());
   resume_later();
 }
@@ -87,7 +92,7 @@ void Connection::send_after(std::string_view payload) {
 // A batch only holds bytes back: before anybody waits for them to leave, the kernel is asked. So
 // false means that some are queued, and on_written() will come.
 bool Connection::poll_writable() {
-  const std::size_t high = driver_->unsent_marks().high_bytes;
+  const std::size_t high = driver_->bounds.unsent.high_bytes;
   if (unsent_bytes() > high) write_out();
   if (unsent_bytes() <= high) return true;
   driver_waits_ = true;
@@ -113,7 +118,7 @@ void Connection::on_written() {
   outgoing_.on_written();
   flush();
   host_.expect_deadline(incoming_.deadline());
-  if (!driver_waits_ || unsent_bytes() > driver_->unsent_marks().low_bytes) return;
+  if (!driver_waits_ || unsent_bytes() > driver_->bounds.unsent.low_bytes) return;
   driver_waits_ = false;
   driver_->on_writable();
   if (!incoming_.empty()) resume_later();

@@ -26,10 +26,9 @@ class Connection final : public Transport {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Reads from now on. Call it once.
-  void start(std::unique_ptr<Driver> driver);
-  // Takes what the client sent with its connection: right after start(), or never.
-  void read_waiting() { stream_->read_waiting(); }
+  // Reads from now on, what the client sent with its connection at once. `refused`: it is one too
+  // many, and the driver tells it so. Call it once.
+  void start(std::unique_ptr<Driver> driver, bool refused = false);
   Driver& driver() const { return *driver_; }
   // Whose ends these are. A step before the first driver may know better than the stream.
   ConnectionInfo info;

@@ -18,9 +18,33 @@ namespace cppasgi::session {
 // A connection that is dropped is the fault of one of these.
 enum class Blame : bool { Client, Server };
 
+// What a driver is busy with.
+struct Activity {
+  InProgress in_progress;
+  // Driver::drain() would end something that has no end of its own, whose client then comes again:
+  // an open WebSocket, or server-sent events.
+  bool client_returns = false;
+  // An application owes the client an answer, for which it has no time-out of its own. While
+  // nothing is read meanwhile, the connection looks whether the client is still there.
+  bool awaits_application = false;
+  // More to send will soon follow on what is to be sent now: a flush may wait for it.
+  bool answers_soon = false;
+  // Since when nothing is asked of the server; max() if something is.
+  std::chrono::milliseconds idle_since = std::chrono::milliseconds::max();
+};
+
 class Driver {
  public:
+  // What is the same for as long as a driver lives.
+  struct Bounds {
+    Watermarks unsent;           // what may wait to be sent
+    std::size_t most_bytes = 0;  // that receive() is given at once; 0: the stream's own choice
+  };
+
+  explicit Driver(const Bounds& bounds) : bounds(bounds) {}
   virtual ~Driver() = default;
+
+  const Bounds bounds;
 
   // --- input ---
 
@@ -30,8 +54,6 @@ class Driver {
   // Too much of what came waits for the application. The connection stops reading then, until
   // Transport::input_taken() is called and this is false.
   virtual bool is_full() { return false; }
-  // The most bytes that receive() is given at once; 0 for the stream's own choice.
-  virtual std::size_t most_bytes() const { return 0; }
   // Reading has stopped as is_full() was true, or goes on.
   virtual void on_reading(bool /*reads*/) {}
   // The batch in which Transport::resume_later() was called is over. Bytes that were kept follow.
@@ -43,8 +65,6 @@ class Driver {
 
   // What the connection is to send. It stays the same object as long as the driver lives.
   virtual OutputBuffer& bytes_to_send() = 0;
-  // How much of that, and of what the kernel hasn't taken, may be unsent.
-  virtual Watermarks unsent_marks() const = 0;
   // There is room again, after Transport::poll_writable() was false or a file was sent in part.
   virtual void on_writable() {}
 
@@ -52,9 +72,6 @@ class Driver {
 
   // The server stops: what is in progress is brought to its end, and nothing new begins.
   virtual void drain() = 0;
-  // drain() would end something that has no end of its own, whose client then comes again: an open
-  // WebSocket, or server-sent events.
-  virtual bool client_returns() const { return false; }
   // The time for that is over: what is in progress ends now, with an error where one can be sent.
   virtual void cut_short() = 0;
   // There are too many connections: this one, which is new, is told so and ends.
@@ -68,15 +85,7 @@ class Driver {
 
   // --- state ---
 
-  // Adds what it is busy with.
-  virtual void count(InProgress& /*in_progress*/) const {}
-  // An application owes the client an answer, for which it has no time-out of its own. While
-  // nothing is read meanwhile, the connection looks whether the client is still there.
-  virtual bool awaits_application() const { return false; }
-  // More to send will soon follow on what is to be sent now: a flush may wait for it.
-  virtual bool answers_soon() const { return false; }
-  // Since when nothing is asked of the server; max() if something is.
-  virtual std::chrono::milliseconds idle_since() const = 0;
+  virtual Activity activity() const = 0;
   // When on_deadline() is to be called; max() for never. The host has to be told of an earlier one
   // than before (ConnectionHost::expect_deadline).
   virtual std::chrono::milliseconds next_deadline() const {

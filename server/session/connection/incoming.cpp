@@ -100,7 +100,7 @@ void Incoming::note_sent() {
 // While something is queued the client has to read on, or resets.
 milliseconds Incoming::deadline() const {
   if (reading_ || connection_.state() != Connection::State::Open ||
-      !connection_.driver().awaits_application() || stream_.queued_bytes() != 0) {
+      !connection_.driver().activity().awaits_application || stream_.queued_bytes() != 0) {
     return milliseconds::max();
   }
   return quiet_since_ + kHalfClosedGrace;

@@ -14,9 +14,11 @@ std::unique_ptr<Driver> make_http1_driver(SessionHost& host, Connection& connect
 }
 
 Http1Driver::Http1Driver(SessionHost& host, Connection& connection)
-    : host_(host),
+    : Driver({host.options.outgoing}),
+      host_(host),
       connection_(connection),
-      transport_(host, connection, *this),
+      protocol_(host.options.http),
+      transport_(host, connection, protocol_, *this),
       exchange_(host, transport_),
       since_(host.now()) {}
 
@@ -25,89 +27,91 @@ Http1Driver::Http1Driver(SessionHost& host, Connection& connection)
 // Feeds the protocol as far as it goes.
 std::size_t Http1Driver::receive(std::span<char> bytes) {
   std::string_view left(bytes.data(), bytes.size());
-  while (!left.empty() && takes_input()) {
+  while (!left.empty()) {
     if (phase_ == Phase::Idle) {
+      // A client that doesn't read responses gets no further ones.
+      if (!connection_.poll_writable()) break;
       phase_ = Phase::Head;
       since_ = host_.now();
       host_.expect_deadline(next_deadline());
-      transport_.begin_head();
+      transport_.log().begin_head();
+    } else if (phase_ != Phase::Head && (phase_ != Phase::Exchange || request_complete_)) {
+      break;
     }
-    left.remove_prefix(transport_.protocol().receive_data(left));
+    left.remove_prefix(protocol_.receive_data(left));
     handle_events();
   }
   left_some_ = !left.empty();
   return bytes.size() - left.size();
 }
 
-// A client that doesn't read responses gets no further ones.
-bool Http1Driver::takes_input() {
-  if (phase_ == Phase::Idle) return connection_.poll_writable();
-  return phase_ == Phase::Head || (phase_ == Phase::Exchange && !request_complete_);
-}
-
 // An answer given meanwhile takes effect after the last event, so that each is handled in its own
 // request's time.
 void Http1Driver::handle_events() {
   handling_events_ = true;
-  for (const http1::Event& event : transport_.protocol().events()) {
-    std::visit([this](const auto& alternative) { handle(alternative); }, event);
+  for (const http1::Event& event : protocol_.events()) {
+    if (std::holds_alternative<http1::RequestReceived>(event)) {
+      begin_request();
+    } else if (const auto* content = std::get_if<http1::ContentReceived>(&event)) {
+      if (phase_ == Phase::Exchange) since_ = host_.now();
+      exchange_.receive(content->bytes);
+    } else if (const auto* error = std::get_if<http1::ProtocolError>(&event)) {
+      refuse_request(*error);
+    } else {
+      end_request();
+    }
     if (phase_ == Phase::Over) break;
   }
   handling_events_ = false;
   if (phase_ != Phase::Exchange) return;
-  if (transport_.response_ended()) {
-    finish_exchange();
+  if (protocol_.response_ended()) {
+    exchange_ended();
   } else if (!request_complete_ || host_.options.timeouts.response_start.count() != 0) {
     host_.expect_deadline(next_deadline());
   }
 }
 
-void Http1Driver::handle(const http1::RequestReceived&) {
+void Http1Driver::begin_request() {
   transport_.begin_request();
   request_complete_ = false;
   const bool last = ++requests_ == host_.options.connections.max_requests;
   if (last) host_.metrics->count(Limit::KeepAliveRequests);
-  if (last || host_.draining()) transport_.protocol().close_after_response();
+  if (last || host_.draining()) protocol_.close_after_response();
   // An opening handshake has no content for an application to wait for: it stays under the head's
   // deadline until its end.
-  upgrade_asked_ = websocket::is_websocket_upgrade(transport_.request());
+  upgrade_asked_ = websocket::is_websocket_upgrade(protocol_.request());
   if (upgrade_asked_) return;
   phase_ = Phase::Exchange;
   since_ = host_.now();
-  transport_.begin_exchange();
-  exchange_.begin();
+  transport_.log().begin_exchange();
+  exchange_.begin(protocol_.request(), transport_.connection());
 }
 
-void Http1Driver::handle(const http1::ContentReceived& event) {
-  if (phase_ == Phase::Exchange) since_ = host_.now();
-  exchange_.receive(event.bytes);
-}
-
-void Http1Driver::handle(const http1::EndOfRequest&) {
+void Http1Driver::end_request() {
   request_complete_ = true;
   if (upgrade_asked_) return begin_handshake();
   if (phase_ == Phase::Exchange) since_ = host_.now();
   exchange_.receive_end();
 }
 
-void Http1Driver::handle(const http1::ProtocolError& event) {
-  if (transport_.response_ended()) return;  // what follows it isn't wanted
-  log(event.detail);
-  if (event.status == 413) {
+void Http1Driver::refuse_request(const http1::ProtocolError& error) {
+  if (protocol_.response_ended()) return;  // what follows it isn't wanted
+  log(error.detail);
+  if (error.status == 413) {
     host_.metrics->count(Limit::RequestBody);
-  } else if (event.status == 414) {
+  } else if (error.status == 414) {
     host_.metrics->count(Limit::RequestLine);
-  } else if (event.status == 431) {
-    const bool many = transport_.request().field_count() > host_.options.http.max_header_count;
+  } else if (error.status == 431) {
+    const bool many = protocol_.request().field_count() > host_.options.http.max_header_count;
     host_.metrics->count(many ? Limit::RequestFields : Limit::RequestHeader);
   }
   request_complete_ = false;
-  refuse(event.status, event.detail);
+  refuse(error.status, error.detail);
 }
 
 void Http1Driver::begin_handshake() {
-  auto result = websocket::check_handshake(transport_.request());
-  transport_.protocol().close_after_response();
+  auto result = websocket::check_handshake(protocol_.request());
+  protocol_.close_after_response();
   if (auto* error = std::get_if<websocket::HandshakeError>(&result)) {
     log(error->detail);
     host_.metrics->count(error->status == 426 ? Handshake::Version : Handshake::Invalid);
@@ -119,18 +123,15 @@ void Http1Driver::begin_handshake() {
     return end();
   }
   phase_ = Phase::Handshake;
-  handshake_ = std::make_unique<WebSocketHandshake>(
-      host_, transport_, std::get<websocket::OpeningHandshake>(result), transport_.take_request());
+  handshake_ = std::make_unique<WebSocketHandshake>(host_, transport_, connection_,
+                                                    std::get<websocket::OpeningHandshake>(result),
+                                                    transport_.take_request());
   handshake_->begin();
 }
 
-// A client whose application takes content again, or that may send on, has its time anew.
+// A client that may send on has its time anew.
 void Http1Driver::on_reading(bool reads) {
-  if (reads) expect_content();
-}
-
-void Http1Driver::expect_content() {
-  if (phase_ != Phase::Exchange || request_complete_) return;
+  if (!reads || phase_ != Phase::Exchange || request_complete_) return;
   since_ = host_.now();
   host_.expect_deadline(next_deadline());
 }
@@ -142,28 +143,24 @@ void Http1Driver::on_end(bool kept) {
   if (kept) return;
   if (phase_ == Phase::Exchange) {
     if (!request_complete_) return connection_.cut(Blame::Client);
-    return transport_.protocol().close_after_response();
+    return protocol_.close_after_response();
   }
-  if (phase_ == Phase::Head && !transport_.protocol().between_requests())
-    transport_.log_cut(Blame::Client, 0);
+  if (phase_ == Phase::Head && !protocol_.between_requests()) transport_.log_cut(Blame::Client, 0);
   end();
 }
 
 // --- output ---
 
 void Http1Driver::on_writable() {
-  transport_.log_late(Ending::Whole);
+  transport_.log().finish_late(Ending::Whole);
   exchange_.resume_sending();
 }
 
 void Http1Driver::exchange_ended() {
   if (phase_ == Phase::Handshake) return end();
-  if (!handling_events_) finish_exchange();
-}
-
-void Http1Driver::finish_exchange() {
+  if (handling_events_) return;  // handle_events() comes back to it
   transport_.log_response();
-  if (!transport_.protocol().keep_alive()) return end();
+  if (!protocol_.keep_alive()) return end();
   transport_.next_request();
   phase_ = Phase::Idle;
   since_ = host_.now();
@@ -181,7 +178,7 @@ void Http1Driver::end() {
 
 // The server's own answer instead of the application's, if there is still time for one.
 void Http1Driver::refuse(int status, std::string_view text) {
-  if (transport_.response_started()) return connection_.cut(Blame::Server);
+  if (protocol_.response_started()) return connection_.cut(Blame::Server);
   exchange_.disconnect();
   transport_.send_error(status, text);
   transport_.log_request(status);
@@ -193,21 +190,17 @@ void Http1Driver::refuse() {
   refuse(503, "Too many connections");
 }
 
-bool Http1Driver::client_returns() const {
-  return phase_ == Phase::Exchange && !exchange_.file().is_open() && transport_.client_returns();
-}
-
 void Http1Driver::drain() {
   switch (phase_) {
     case Phase::Idle:
       if (requests_ != 0 && host_.departure == Departure::Stop) return end();
       break;
     case Phase::Exchange:
-      transport_.protocol().close_after_response();
-      if (client_returns()) exchange_.end_events();
+      protocol_.close_after_response();
+      if (activity().client_returns) exchange_.end_events();
       return;
     case Phase::Head:  // the rest of it has to come soon
-      transport_.protocol().close_after_response();
+      protocol_.close_after_response();
       break;
     case Phase::Handshake:
     case Phase::Over:
@@ -240,14 +233,13 @@ bool Http1Driver::disconnect(Blame blame) {
   // The client may have all before the application says that it was the last.
   const bool complete = phase == Phase::Exchange && exchange_.active() &&
                         !exchange_.file().is_open() && connection_.unsent_bytes() == 0 &&
-                        transport_.protocol().response_has_all_content();
+                        protocol_.response_has_all_content();
   if (complete) {
-    transport_.log_request(transport_.protocol().response_status());
-  } else if (phase == Phase::Exchange ||
-             (phase == Phase::Head && !transport_.protocol().between_requests())) {
+    transport_.log_request(protocol_.response_status());
+  } else if (phase == Phase::Exchange || (phase == Phase::Head && !protocol_.between_requests())) {
     transport_.log_cut(blame, exchange_.file().size());
   } else {
-    transport_.log_late(Ending::Cut);
+    transport_.log().finish_late(Ending::Cut, transport_.missing_bytes());
   }
   exchange_.disconnect();
   if (handshake_ != nullptr) handshake_->disconnect();

@@ -25,28 +25,21 @@ class Http1Driver final : public Driver {
   bool is_full() override { return exchange_.content_is_full(); }
   void on_reading(bool reads) override;
   void on_end(bool kept) override;
-  OutputBuffer& bytes_to_send() override { return transport_.protocol().bytes_to_send(); }
-  Watermarks unsent_marks() const override { return host_.options.outgoing; }
+  OutputBuffer& bytes_to_send() override { return protocol_.bytes_to_send(); }
   void on_writable() override;
   void drain() override;
-  bool client_returns() const override;
   void cut_short() override;
   void refuse() override;
   bool disconnect(Blame blame) override;
   bool client_may_send() const override { return !request_complete_; }
-  void count(InProgress& in_progress) const override;
-  bool awaits_application() const override;
-  bool answers_soon() const override { return phase_ == Phase::Exchange; }
-  std::chrono::milliseconds idle_since() const override;
+  Activity activity() const override;
   std::chrono::milliseconds next_deadline() const override;
   void on_deadline(std::chrono::milliseconds now) override;
   void log(std::string_view what) const override;
 
   // --- by the transport ---
 
-  void expect_content();  // the client is to send more from now on
   void exchange_ended();
-  void websocket_accepted() { phase_ = Phase::Over; }
 
  private:
   enum class Phase : std::uint8_t {
@@ -57,20 +50,18 @@ class Http1Driver final : public Driver {
     Over,       // the connection ends, or another driver has it
   };
 
-  bool takes_input();
   void handle_events();
-  void handle(const http1::RequestReceived& event);
-  void handle(const http1::ContentReceived& event);
-  void handle(const http1::EndOfRequest& event);
-  void handle(const http1::ProtocolError& event);
+  void begin_request();
+  void end_request();
+  void refuse_request(const http1::ProtocolError& error);
   void begin_handshake();
   void refuse(int status, std::string_view text);
-  void finish_exchange();
   void end();
   bool client_owes_content() const;
 
   SessionHost& host_;
   Connection& connection_;
+  http1::Http1Protocol protocol_;
   Http1Transport transport_;
   HttpExchange exchange_;
   std::unique_ptr<WebSocketHandshake> handshake_;

@@ -20,21 +20,26 @@ milliseconds drain_grace(Departure departure) {
 
 }  // namespace
 
-void Http1Driver::count(InProgress& in_progress) const {
-  if (phase_ == Phase::Handshake) {
-    ++in_progress.websockets;
-  } else if (phase_ == Phase::Exchange) {
-    ++(client_returns() ? in_progress.event_streams : in_progress.responses);
+Activity Http1Driver::activity() const {
+  Activity activity;
+  switch (phase_) {
+    case Phase::Idle:
+    case Phase::Head:
+    case Phase::Over:
+      activity.idle_since = since_;
+      break;
+    case Phase::Exchange:
+      activity.client_returns = !exchange_.file().is_open() && protocol_.sends_events();
+      activity.awaits_application = activity.answers_soon = true;
+      ++(activity.client_returns ? activity.in_progress.event_streams
+                                 : activity.in_progress.responses);
+      break;
+    case Phase::Handshake:
+      activity.awaits_application = handshake_->is_connecting();
+      activity.in_progress.websockets = 1;
+      break;
   }
-}
-
-bool Http1Driver::awaits_application() const {
-  return phase_ == Phase::Exchange || (phase_ == Phase::Handshake && handshake_->is_connecting());
-}
-
-milliseconds Http1Driver::idle_since() const {
-  const bool busy = phase_ == Phase::Exchange || phase_ == Phase::Handshake;
-  return busy ? milliseconds::max() : since_;
+  return activity;
 }
 
 void Http1Driver::log(std::string_view what) const {
@@ -44,7 +49,7 @@ void Http1Driver::log(std::string_view what) const {
 
 // Not while the application keeps it waiting.
 bool Http1Driver::client_owes_content() const {
-  return !request_complete_ && connection_.reads() && !transport_.protocol().expects_continue();
+  return !request_complete_ && connection_.reads() && !protocol_.expects_continue();
 }
 
 milliseconds Http1Driver::next_deadline() const {
@@ -58,8 +63,7 @@ milliseconds Http1Driver::next_deadline() const {
           since_, host_.departure ? drain_grace(*host_.departure) : timeouts.request_head);
     case Phase::Exchange:
       if (client_owes_content()) return deadline_after(since_, timeouts.request_content);
-      if (transport_.response_started() ||
-          !(request_complete_ || transport_.protocol().expects_continue())) {
+      if (protocol_.response_started() || !(request_complete_ || protocol_.expects_continue())) {
         break;
       }
       return deadline_after(since_, timeouts.response_start);
@@ -87,12 +91,12 @@ void Http1Driver::on_deadline(milliseconds now) {
       break;
     case Phase::Head:
       host_.metrics->count(Limit::TimeoutRequestHeader);
-      handle(http1::ProtocolError{408, "Request head took too long"});
+      refuse_request({408, "Request head took too long"});
       break;
     case Phase::Exchange:
       if (client_owes_content()) {
         host_.metrics->count(Limit::TimeoutRequestBody);
-        handle(http1::ProtocolError{408, "Request content took too long"});
+        refuse_request({408, "Request content took too long"});
       } else {
         log("the application did not respond in time");
         host_.metrics->count(Limit::HttpTimeout);

@@ -11,8 +11,6 @@
 
 namespace cppasgi::session {
 
-using std::chrono::steady_clock;
-
 namespace {
 
 // From here on a write of its own costs less than a copy.
@@ -25,34 +23,24 @@ constexpr int kServiceUnavailable = 503;
 
 }  // namespace
 
-Http1Transport::Http1Transport(SessionHost& host, Connection& connection, Http1Driver& driver)
-    : host_(host), connection_(connection), driver_(driver), protocol_(host.options.http) {}
+Http1Transport::Http1Transport(SessionHost& host, Connection& connection,
+                               http1::Http1Protocol& protocol, Http1Driver& driver)
+    : host_(host), connection_(connection), protocol_(protocol), driver_(driver), log_(host) {}
 
 // --- the request ---
 
-void Http1Transport::begin_head() {
-  if (late_ != nullptr) log_late(Ending::Whole);
-  head_began_ = host_.now();
-}
-
 void Http1Transport::begin_request() {
-  has_head_ = true;
   if (!host_.options.proxy.address.empty() || protocol_.has_root_path()) {
     forwarded_ =
         host_.read_proxy_fields(protocol_.request(), connection_.info, protocol_.has_root_path());
   }
   if (protocol_.is_old_handshake()) host_.note_old_handshake(connection().client);
-  if (host_.times_requests) received_ = steady_clock::now();
-}
-
-void Http1Transport::begin_exchange() {
-  in_flight_ = true;
-  host_.metrics->requests_in_flight.add();
+  log_.begin_request();
 }
 
 WebSocketRequest Http1Transport::take_request() {
   WebSocketRequest request{
-      protocol_.take_request(), &connection_.info, std::move(forwarded_), received_, {}};
+      protocol_.take_request(), &connection_.info, std::move(forwarded_), log_.received(), {}};
   request.path = http::split_target(request.head.target()).raw_path;
   return request;
 }
@@ -60,7 +48,6 @@ WebSocketRequest Http1Transport::take_request() {
 void Http1Transport::next_request() {
   protocol_.next_request();
   forwarded_.reset();
-  has_head_ = false;
 }
 
 void Http1Transport::content_taken(bool complete) {
@@ -68,7 +55,7 @@ void Http1Transport::content_taken(bool complete) {
   if (complete || !protocol_.expects_continue()) return;
   protocol_.send_continue();
   connection_.flush_later();
-  driver_.expect_content();
+  driver_.on_reading(true);
 }
 
 // --- the response ---
@@ -127,7 +114,6 @@ void Http1Transport::accept(const WebSocketAnswer& answer,
                             std::unique_ptr<WebSocketSession> session) {
   websocket::write_accept_response(protocol_.bytes_to_send(), answer.key, answer.subprotocol,
                                    answer.extensions, answer.fields);
-  driver_.websocket_accepted();
   connection_.replace_driver(make_websocket_driver(host_, connection_, std::move(session)), {});
   connection_.flush_later();
 }
@@ -140,67 +126,29 @@ void Http1Transport::log_response() {
   const std::uint64_t content_bytes = protocol_.response_content_bytes();
   if (content_bytes <= host_.options.outgoing.high_bytes || poll_writable())
     return log_request(protocol_.response_status());
-  in_flight_ = false;  // log_late() ends that
-  late_ = std::make_unique<LateResponse>(
-      LateResponse{protocol_.take_request(), std::move(forwarded_), received_, content_bytes,
-                   protocol_.response_status(), std::string(protocol_.route())});
+  const RequestLog::Response response{protocol_.response_status(), content_bytes,
+                                      protocol_.route()};
+  log_.put_off(protocol_.take_request(), connection().client, response);
 }
 
-void Http1Transport::log_request(int status, Ending ending, std::uint64_t unsent_file) {
-  if (std::exchange(in_flight_, false)) host_.metrics->requests_in_flight.subtract();
-  std::uint64_t content_bytes = protocol_.response_content_bytes();
-  if (ending == Ending::Cut)
-    content_bytes -= std::min(content_bytes, missing_bytes() + unsent_file);
-  log_line(protocol_.request(), connection().client, status, content_bytes, request_time(), ending,
-           protocol_.route());
-}
-
-void Http1Transport::log_late(Ending ending) {
-  if (late_ == nullptr) return;
-  const std::unique_ptr<LateResponse> late = std::move(late_);
-  host_.metrics->requests_in_flight.subtract();
-  steady_clock::duration taken{0};
-  if (host_.times_requests) taken = steady_clock::now() - late->received;
-  if (ending == Ending::Cut) late->content_bytes -= std::min(late->content_bytes, missing_bytes());
-  log_line(late->request, late->forwarded ? late->forwarded->client : connection_.info.client,
-           late->status, late->content_bytes, taken, ending, late->route);
+void Http1Transport::log_request(int status) {
+  log_.write(protocol_.request(), connection().client,
+             {status, protocol_.response_content_bytes(), protocol_.route()}, Ending::Whole);
 }
 
 void Http1Transport::log_cut(Blame blame, std::uint64_t unsent_file) {
-  if (late_ != nullptr) return log_late(Ending::Cut);
-  if (protocol_.response_started()) {
-    // Server-sent events have no other end than that their client leaves.
-    const bool ended = blame == Blame::Client && protocol_.sends_events();
-    return log_request(protocol_.response_status(), ended ? Ending::Whole : Ending::Cut,
-                       unsent_file);
-  }
-  if (blame == Blame::Server) return log_request(kServiceUnavailable, Ending::Cut);
-  log_request(kClientLeft);
+  if (!protocol_.response_started() && blame == Blame::Client) return log_request(kClientLeft);
+  // Server-sent events have no other end than that their client leaves.
+  const bool ended = blame == Blame::Client && protocol_.sends_events();
+  if (ended) return log_request(protocol_.response_status());
+  const std::uint64_t given = protocol_.response_content_bytes();
+  const std::uint64_t missing = missing_bytes() + unsent_file;
+  log_.write(protocol_.request(), connection().client,
+             {protocol_.response_started() ? protocol_.response_status() : kServiceUnavailable,
+              given - std::min(given, missing), protocol_.route()},
+             Ending::Cut);
 }
 
-void Http1Transport::log_line(const http::RequestHead& request, const Address& client, int status,
-                              std::uint64_t content_bytes, steady_clock::duration taken,
-                              Ending ending, std::string_view route) {
-  if (host_.times_requests) host_.metrics->request_duration.observe(taken);
-  if (!route.empty())
-    host_.metrics->count_route(route, status >= 500 || ending == Ending::Cut, taken);
-  if (ending == Ending::Cut) {
-    host_.metrics->count_cut_response();
-  } else {
-    host_.metrics->count_response(status);
-  }
-  host_.access_log.add({client, request.method(), request.target(), status, content_bytes, &request,
-                        std::chrono::duration_cast<std::chrono::microseconds>(taken), ending});
-}
-
-// From the head on, or from its first byte if it isn't whole.
-steady_clock::duration Http1Transport::request_time() const {
-  if (!host_.times_requests) return {};
-  if (!has_head_) return host_.now() - head_began_;
-  return steady_clock::now() - received_;
-}
-
-// What of the response the client hasn't been sent, or hadn't when it was looked at last.
 std::uint64_t Http1Transport::missing_bytes() const {
   return std::max(connection_.unsent_bytes(), connection_.outgoing().missing_bytes());
 }

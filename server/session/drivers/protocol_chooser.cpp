@@ -14,7 +14,11 @@ using std::chrono::milliseconds;
 class ProtocolChooser final : public Driver {
  public:
   ProtocolChooser(SessionHost& host, Connection& connection, const std::vector<Protocol>& protocols)
-      : host_(host), connection_(connection), protocols_(protocols), since_(host.now()) {}
+      : Driver({host.options.outgoing}),
+        host_(host),
+        connection_(connection),
+        protocols_(protocols),
+        since_(host.now()) {}
 
   std::size_t receive(std::span<char> bytes) override {
     first_bytes_.append(bytes.data(), bytes.size());
@@ -32,7 +36,6 @@ class ProtocolChooser final : public Driver {
   }
   void on_end(bool) override { connection_.end(); }
   OutputBuffer& bytes_to_send() override { return output_; }
-  Watermarks unsent_marks() const override { return host_.options.outgoing; }
   void drain() override { connection_.end(); }
   void cut_short() override { connection_.cut(Blame::Server); }
   // Most of those that connect speak HTTP/1, and others see at least that they are answered.
@@ -41,7 +44,7 @@ class ProtocolChooser final : public Driver {
     connection_.driver().refuse();
   }
   bool client_may_send() const override { return true; }
-  milliseconds idle_since() const override { return since_; }
+  Activity activity() const override { return {.in_progress = {}, .idle_since = since_}; }
   milliseconds next_deadline() const override {
     return deadline_after(since_, host_.options.timeouts.request_head);
   }

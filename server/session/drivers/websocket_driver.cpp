@@ -22,6 +22,10 @@ constexpr std::size_t kMessagePieceBytes = 64 * 1024;
 // then would keep it, and its memory, for ever.
 constexpr std::uint64_t kLeastMessageBytes = 16 * 1024;
 
+Watermarks unsent_marks(const WebSocketLimits& limits) {
+  return {limits.max_unsent_bytes, limits.max_unsent_bytes / 2};
+}
+
 }  // namespace
 
 std::unique_ptr<Driver> make_websocket_driver(SessionHost& host, Transport& transport,
@@ -31,7 +35,8 @@ std::unique_ptr<Driver> make_websocket_driver(SessionHost& host, Transport& tran
 
 WebSocketDriver::WebSocketDriver(SessionHost& host, Transport& transport,
                                  std::unique_ptr<WebSocketSession> session)
-    : host_(host),
+    : Driver({unsent_marks(host.options.websocket), kMessagePieceBytes}),
+      host_(host),
       transport_(transport),
       session_(std::move(session)),
       opened_(host.now()),
@@ -88,7 +93,6 @@ void WebSocketDriver::fail(const websocket::ProtocolFailed& failure) {
   } else if (failure.close_code == websocket::kTryAgainLaterCode) {
     host_.metrics->count(Limit::WebSocketUnfinished);
   }
-  session_->note_failure(failure.close_code);
   failure_ = failure;
   transport_.resume_later();
 }
@@ -98,13 +102,11 @@ void WebSocketDriver::resume() {
   if (host_.options.daphne_strict) return transport_.cut(Blame::Client);
   session_->protocol().send_close(failure_.close_code, failure_.detail);
   transport_.end();
-  session_->disconnect(1006, failure_.detail);
+  session_->disconnect(1006, failure_.detail, failure_.close_code);
 }
 
 // A client's pings make us send: it has to read the pongs.
 bool WebSocketDriver::is_full() { return session_->inbox_is_full() || !transport_.poll_writable(); }
-
-std::size_t WebSocketDriver::most_bytes() const { return kMessagePieceBytes; }
 
 void WebSocketDriver::on_reading(bool reads) {
   if (reads) {
@@ -116,14 +118,16 @@ void WebSocketDriver::on_reading(bool reads) {
 
 void WebSocketDriver::on_end(bool) { transport_.cut(Blame::Client); }
 
-Watermarks WebSocketDriver::unsent_marks() const {
-  const std::size_t high = host_.options.websocket.max_unsent_bytes;
-  return {high, high / 2};
+bool WebSocketDriver::disconnect(Blame) {
+  session_->disconnect(1006, {}, failure_.close_code);
+  return false;
 }
 
-bool WebSocketDriver::disconnect(Blame) {
-  session_->disconnect(1006, {});
-  return false;
+Activity WebSocketDriver::activity() const {
+  Activity activity;
+  activity.in_progress.websockets = 1;
+  activity.client_returns = session_->state() == State::Open;
+  return activity;
 }
 
 // --- time ---

@@ -23,21 +23,17 @@ class WebSocketDriver final : public Driver {
 
   std::size_t receive(std::span<char> bytes) override;
   bool is_full() override;
-  std::size_t most_bytes() const override;
   void on_reading(bool reads) override;
   void resume() override;
   void on_end(bool kept) override;
   OutputBuffer& bytes_to_send() override { return session_->protocol().bytes_to_send(); }
-  Watermarks unsent_marks() const override;
   void on_writable() override { session_->resume_sending(); }
   void drain() override { session_->drain(); }
-  bool client_returns() const override { return session_->state() == State::Open; }
   void cut_short() override { transport_.cut(Blame::Client); }
   void refuse() override { transport_.cut(Blame::Server); }
   bool disconnect(Blame blame) override;
   bool client_may_send() const override { return !session_->protocol().close_received(); }
-  void count(InProgress& in_progress) const override { ++in_progress.websockets; }
-  std::chrono::milliseconds idle_since() const override { return std::chrono::milliseconds::max(); }
+  Activity activity() const override;
   std::chrono::milliseconds next_deadline() const override;
   void on_deadline(std::chrono::milliseconds now) override;
   void log(std::string_view what) const override { session_->log(what); }

@@ -8,9 +8,12 @@ namespace cppasgi::session {
 
 HttpExchange::~HttpExchange() { end(); }
 
-void HttpExchange::begin() {
+void HttpExchange::begin(const http::RequestHead& request, const ConnectionInfo& connection) {
+  request_ = &request;
+  connection_ = &connection;
   active_ = true;
   request_ended_ = false;
+  response_started_ = false;
   content_.clear();
   handed_over_ = 0;
   handler_ = nullptr;
@@ -54,13 +57,21 @@ void HttpExchange::send_early_hints(const std::vector<std::string_view>& links) 
   transport_.send_early_hints(links);
 }
 
+void HttpExchange::send_head(const http::ResponseHead& head) {
+  trailers_announced_ = head.trailers;
+  transport_.send_head(head);
+}
+
 SendStatus HttpExchange::send_content(std::string_view content, More more) {
-  const bool begins = !transport_.response_started();
   const SendStatus status = transport_.send_content(content, more);
   if (status == SendStatus::TooShort) fail();
   if (status != SendStatus::Sent) return status;
-  end_if_complete();
-  if (begins && host_.draining() && transport_.client_returns()) end_events();
+  const bool begins = !std::exchange(response_started_, true);
+  if (more == More::No && !trailers_announced_) {
+    complete();
+  } else if (begins && host_.draining() && transport_.client_returns()) {
+    end_events();
+  }
   return SendStatus::Sent;
 }
 
@@ -68,6 +79,7 @@ SendStatus HttpExchange::send_file(FileSlice file, More more) {
   const SendStatus status = transport_.begin_file(file, more);
   if (status == SendStatus::TooShort) fail();
   if (status != SendStatus::Sent) return status;
+  response_started_ = true;
   file_ = std::move(file);
   after_file_ = more;
   continue_file();
@@ -79,13 +91,13 @@ bool HttpExchange::continue_file() {
   if (!transport_.continue_file(file_)) return false;
   file_ = {};
   transport_.end_file(after_file_);
-  end_if_complete();
+  if (after_file_ == More::No && !trailers_announced_) complete();
   return true;
 }
 
 void HttpExchange::send_trailers(const std::vector<http::Field>& fields, More more) {
   transport_.send_trailers(fields, more);
-  end_if_complete();
+  if (more == More::No) complete();
 }
 
 bool HttpExchange::poll_writable() { return !file_.is_open() && transport_.poll_writable(); }
@@ -108,20 +120,20 @@ void HttpExchange::disconnect() {
 void HttpExchange::end_events() {
   HttpHandler* handler = handler_;
   transport_.send_content({}, More::No);
-  if (!transport_.response_ended()) transport_.send_trailers({}, More::No);
-  end_if_complete();
+  if (trailers_announced_) transport_.send_trailers({}, More::No);
+  complete();
   if (handler != nullptr) handler->on_disconnect();
 }
 
 void HttpExchange::fail() {
   end();
-  if (transport_.response_started()) return transport_.break_off();
+  if (response_started_) return transport_.break_off();
   transport_.send_error(500, "Internal Server Error");
   transport_.exchange_ended();
 }
 
-void HttpExchange::end_if_complete() {
-  if (!transport_.response_ended()) return;
+// The response has ended.
+void HttpExchange::complete() {
   end();
   transport_.exchange_ended();
 }

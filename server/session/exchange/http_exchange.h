@@ -22,7 +22,9 @@ class HttpExchange final : public HttpResponder {
 
   // --- by the driver ---
 
-  void begin();                            // a head has arrived: the application is started
+  // A head has arrived: the application is started. Both arguments must stay until the exchange is
+  // over.
+  void begin(const http::RequestHead& request, const ConnectionInfo& connection);
   void receive(std::string_view content);  // content has arrived
   void receive_end();                      // the request is complete
   void resume_sending();                   // there is room for more of the response
@@ -38,12 +40,12 @@ class HttpExchange final : public HttpResponder {
 
   // --- HttpResponder ---
 
-  const http::RequestHead& request() const override { return transport_.request(); }
-  const ConnectionInfo& connection() const override { return transport_.connection(); }
+  const http::RequestHead& request() const override { return *request_; }
+  const ConnectionInfo& connection() const override { return *connection_; }
   void set_handler(HttpHandler* handler) override { handler_ = handler; }
   ContentStatus take_content(std::string& content) override;
   void send_early_hints(const std::vector<std::string_view>& links) override;
-  void send_head(const http::ResponseHead& head) override { transport_.send_head(head); }
+  void send_head(const http::ResponseHead& head) override;
   SendStatus send_content(std::string_view content, More more) override;
   SendStatus send_file(FileSlice file, More more) override;
   void send_trailers(const std::vector<http::Field>& fields, More more) override;
@@ -52,11 +54,13 @@ class HttpExchange final : public HttpResponder {
 
  private:
   bool continue_file();
-  void end_if_complete();
+  void complete();
   void end();
 
   SessionHost& host_;
   HttpTransport& transport_;
+  const http::RequestHead* request_ = nullptr;
+  const ConnectionInfo* connection_ = nullptr;
   SlotId id_;
   HttpHandler* handler_ = nullptr;
   std::string content_;
@@ -65,6 +69,8 @@ class HttpExchange final : public HttpResponder {
   More after_file_ = More::No;
   bool active_ = false;
   bool request_ended_ = false;
+  bool response_started_ = false;
+  bool trailers_announced_ = false;
 };
 
 }  // namespace cppasgi::session

@@ -1,5 +1,5 @@
-// What an exchange needs of the protocol that carries it: a request, and the way back for its
-// response. Each protocol implements it; HTTP/2 does for each stream. Loop thread only.
+// What an exchange needs of the protocol that carries it: the way back for its response. Each
+// version of HTTP implements it, for a connection or for a stream. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "server/application.h"
-#include "server/session/connection/transport.h"
 
 namespace cppasgi::session {
 
@@ -24,8 +23,6 @@ struct WebSocketAnswer {
 
 class HttpTransport {
  public:
-  virtual const http::RequestHead& request() const = 0;
-  virtual const ConnectionInfo& connection() const = 0;
   // The application has taken the content so far. It wants more, unless `complete`: a client that
   // waits for "100 Continue" gets it.
   virtual void content_taken(bool complete) = 0;
@@ -45,8 +42,6 @@ class HttpTransport {
   virtual void send_trailers(const std::vector<http::Field>& fields, More more) = 0;
   // A whole response of the server's own, in place of a head that has not gone yet.
   virtual void send_error(int status, std::string_view text) = 0;
-  virtual bool response_started() const = 0;
-  virtual bool response_ended() const = 0;
   // The response has no end of its own, and its client comes again (server-sent events).
   virtual bool client_returns() const = 0;
   // As Transport::poll_writable().
@@ -59,11 +54,8 @@ class HttpTransport {
   // The exchange can't be completed: what was sent of its response reaches the client, who sees
   // that the rest is missing.
   virtual void break_off() = 0;
-  // A WebSocket begins on what carried the request. `session` takes over; returns the transport of
-  // its bytes, on which nothing may be sent before.
+  // A WebSocket begins on what carried the request, and `session` takes over.
   virtual void accept(const WebSocketAnswer& answer, std::unique_ptr<WebSocketSession> session) = 0;
-  // What will carry the bytes of a WebSocket that is accepted.
-  virtual Transport& bytes() = 0;
 
  protected:
   ~HttpTransport() = default;

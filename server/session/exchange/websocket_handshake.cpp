@@ -9,10 +9,12 @@ namespace cppasgi::session {
 using std::chrono::milliseconds;
 
 WebSocketHandshake::WebSocketHandshake(SessionHost& host, HttpTransport& transport,
+                                       Transport& bytes,
                                        const websocket::OpeningHandshake& handshake,
                                        WebSocketRequest request)
     : host_(host),
       transport_(transport),
+      bytes_(bytes),
       key_(handshake.key),
       subprotocols_(handshake.subprotocols.begin(), handshake.subprotocols.end()),
       deflate_offer_(handshake.deflate),
@@ -48,8 +50,8 @@ void WebSocketHandshake::accept(std::string_view subprotocol,
       deflate == nullptr ? std::string() : websocket::extension_field(deflate->answer());
   // Formats of the access log other than this one name fields of it when the WebSocket ends.
   if (host_.options.access_log_format == "daphne") request_.head.free_memory();
-  auto session = std::make_unique<WebSocketSession>(host_, transport_.bytes(), std::move(request_),
-                                                    id_, handler_, std::move(deflate));
+  auto session = std::make_unique<WebSocketSession>(host_, bytes_, std::move(request_), id_,
+                                                    handler_, std::move(deflate));
   WebSocketSession& opened = *session;
   host_.websockets.replace(id_, opened);
   transport_.accept({key_, subprotocol, extensions, fields}, std::move(session));
@@ -79,6 +81,7 @@ void WebSocketHandshake::deny_head(const http::ResponseHead& head) {
 
 SendStatus WebSocketHandshake::deny_content(std::string_view content, More more) {
   const SendStatus status = transport_.send_content(content, more);
+  if (status == SendStatus::Sent) denial_started_ = true;
   if (status == SendStatus::TooShort) fail();
   if (status == SendStatus::Sent && more == More::No) end();
   return status;
@@ -103,7 +106,7 @@ void WebSocketHandshake::close(std::uint16_t, std::string_view) {
 }
 
 void WebSocketHandshake::fail() {
-  if (state_ == State::Denying && transport_.response_started()) {
+  if (state_ == State::Denying && denial_started_) {
     transport_.break_off();
   } else if (state_ != State::Over) {
     refuse(500, "Internal Server Error", Handshake::ApplicationError);

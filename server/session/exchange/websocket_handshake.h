@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/application.h"
+#include "server/session/connection/transport.h"
 #include "server/session/exchange/http_transport.h"
 #include "server/session/exchange/websocket_request.h"
 #include "server/websocket/handshake.h"
@@ -20,8 +21,9 @@ namespace cppasgi::session {
 
 class WebSocketHandshake final : public WebSocketResponder {
  public:
-  // `host` and `transport` must outlive the object; `handshake` may alias the head of `request`.
-  WebSocketHandshake(SessionHost& host, HttpTransport& transport,
+  // `host`, `transport` and `bytes`, which will carry an accepted WebSocket, must outlive the
+  // object; `handshake` may alias the head of `request`.
+  WebSocketHandshake(SessionHost& host, HttpTransport& transport, Transport& bytes,
                      const websocket::OpeningHandshake& handshake, WebSocketRequest request);
   ~WebSocketHandshake();
 
@@ -61,6 +63,7 @@ class WebSocketHandshake final : public WebSocketResponder {
 
   SessionHost& host_;
   HttpTransport& transport_;
+  Transport& bytes_;
   std::string key_;
   std::vector<std::string> subprotocols_;
   std::optional<websocket::DeflateParameters> deflate_offer_;
@@ -69,6 +72,7 @@ class WebSocketHandshake final : public WebSocketResponder {
   WebSocketHandler* handler_ = nullptr;
   std::chrono::milliseconds since_;
   State state_ = State::Connecting;
+  bool denial_started_ = false;
 };
 
 }  // namespace cppasgi::session

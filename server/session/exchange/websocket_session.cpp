@@ -62,29 +62,16 @@ bool WebSocketSession::drops_slow_reader() const {
   return state_ == State::Open && host_.options.websocket.slow_reader == SlowReader::Drop;
 }
 
-// If so chosen, nobody waits for a client that reads too slowly: it has to go.
-bool WebSocketSession::may_send() {
+void WebSocketSession::send(WebSocketMessage::Kind kind, std::string_view payload) {
   note_message();
-  if (!drops_slow_reader() || transport_.poll_writable()) return true;
-  log("the client reads too slowly");
-  host_.metrics->count(Limit::WebSocketSlowReader);
-  close(1013, "Reads too slowly");
-  return false;
-}
-
-void WebSocketSession::send_text(std::string_view text) {
-  if (!may_send()) return;
-  transport_.send_after(protocol_.send_text(text));
-  note_send();
-}
-
-void WebSocketSession::send_binary(std::string_view bytes) {
-  if (!may_send()) return;
-  transport_.send_after(protocol_.send_binary(bytes));
-  note_send();
-}
-
-void WebSocketSession::note_send() {
+  // If so chosen, nobody waits for a client that reads too slowly: it has to go.
+  if (drops_slow_reader() && !transport_.poll_writable()) {
+    log("the client reads too slowly");
+    host_.metrics->count(Limit::WebSocketSlowReader);
+    return close(1013, "Reads too slowly");
+  }
+  transport_.send_after(kind == WebSocketMessage::Kind::Text ? protocol_.send_text(payload)
+                                                             : protocol_.send_binary(payload));
   if (state_ != State::Open) return;  // nothing follows our close frame
   host_.metrics->messages_sent.add();
   if (poll_writable()) {
@@ -135,14 +122,12 @@ void WebSocketSession::drain() {
   }
 }
 
-void WebSocketSession::note_failure(std::uint16_t code) {
-  if (close_code_ == 0) close_code_ = code;
-}
-
-void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason) {
+void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason,
+                                  std::uint16_t counted) {
   if (state_ == State::Over) return;
   end_waits();
-  const std::uint16_t counted = close_code_ == 0 ? code : close_code_;
+  if (close_code_ != 0) counted = close_code_;
+  if (counted == 0) counted = code;
   request_.log(host_, "WSDISCONNECT", Ending::Whole, counted);
   host_.metrics->websockets.subtract();
   host_.metrics->count_disconnect(counted);

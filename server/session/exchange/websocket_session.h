@@ -43,11 +43,9 @@ class WebSocketSession final : public WebSocketResponder {
   bool inbox_is_full() const;
   void resume_sending();
   void drain();  // the server is going away
-  // The peer gets a close frame with `code` for what it did; it is counted even if another was
-  // sent.
-  void note_failure(std::uint16_t code);
-  // The end. The application hears `code` and `reason`. A second call does nothing.
-  void disconnect(std::uint16_t code, std::string_view reason);
+  // The end. The application hears `code` and `reason`; what is counted is the code of our close
+  // frame if it was the first, else `counted`, or `code` if that is 0. A second call does nothing.
+  void disconnect(std::uint16_t code, std::string_view reason, std::uint16_t counted = 0);
   void log(std::string_view what) const;  // a line for the operator
 
   // --- WebSocketResponder ---
@@ -55,8 +53,8 @@ class WebSocketSession final : public WebSocketResponder {
   const http::RequestHead& request() const override { return request_.head; }
   const ConnectionInfo& connection() const override { return request_.info(); }
   void set_handler(WebSocketHandler* handler) override { handler_ = handler; }
-  void send_text(std::string_view text) override;
-  void send_binary(std::string_view bytes) override;
+  void send_text(std::string_view text) override { send(WebSocketMessage::Kind::Text, text); }
+  void send_binary(std::string_view bytes) override { send(WebSocketMessage::Kind::Binary, bytes); }
   bool poll_writable() override;
   void close(std::uint16_t code, std::string_view reason) override;
   void fail() override { close(1011, {}); }
@@ -65,8 +63,7 @@ class WebSocketSession final : public WebSocketResponder {
  private:
   void note_message();
   bool drops_slow_reader() const;
-  bool may_send();
-  void note_send();
+  void send(WebSocketMessage::Kind kind, std::string_view payload);
   void end_waits();
 
   SessionHost& host_;

@@ -171,7 +171,7 @@ TEST_CASE("Session: drain ends server-sent events, whose client comes again (HTM
   if (!before) host.drain();
   call.responder()->send_head({200, c.fields});
   call.responder()->send_content("event", More::Yes);
-  CHECK(host.driver().client_returns() == (c.ends && before));
+  CHECK(host.driver().activity().client_returns == (c.ends && before));
   if (before) host.drain();
   host.finish_batch();
   CHECK(call.disconnects == (c.ends ? 1 : 0));

@@ -328,9 +328,9 @@ TEST_CASE("WebSocketSession: a restart closes with 1012", "[session][websocket][
   wire->send(opening_handshake());
   accept(*application.websockets.at(0));
   host.finish_batch();
-  CHECK(host.driver().client_returns());
+  CHECK(host.driver().activity().client_returns);
   host.drain(Departure::Restart);
-  CHECK_FALSE(host.driver().client_returns());
+  CHECK_FALSE(host.driver().activity().client_returns);
   CHECK(wire->take() == accepted() + server_frame(8, close_payload(1012, "Server is restarting")));
 }
 

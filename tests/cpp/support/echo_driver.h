@@ -14,7 +14,7 @@ class EchoDriver final : public session::Driver {
   static constexpr std::string_view kPreface = "ECHO\n";
 
   EchoDriver(session::SessionHost& host, session::Connection& connection)
-      : host_(host), connection_(connection), heard_(host.now()) {}
+      : Driver({host.options.outgoing}), host_(host), connection_(connection), heard_(host.now()) {}
 
   static session::Protocol protocol() {
     using Match = session::Protocol::Match;
@@ -40,12 +40,11 @@ class EchoDriver final : public session::Driver {
   bool is_full() override { return !connection_.poll_writable(); }
   void on_end(bool) override { connection_.end(); }
   OutputBuffer& bytes_to_send() override { return output_; }
-  Watermarks unsent_marks() const override { return host_.options.outgoing; }
   void drain() override { connection_.end(); }
   void cut_short() override { connection_.cut(session::Blame::Server); }
   void refuse() override { connection_.end(); }
   bool client_may_send() const override { return true; }
-  std::chrono::milliseconds idle_since() const override { return heard_; }
+  session::Activity activity() const override { return {.in_progress = {}, .idle_since = heard_}; }
   void log(std::string_view what) const override { host_.log(what, &connection_.info.client); }
 
  private:
