@@ -74,12 +74,12 @@ void AsgiServer::start(const pybind11::object& self, const pybind11::object& sta
   loop_bridge_.soon();
 }
 
-InProgress AsgiServer::drain(pybind11::object on_drained, Departure departure,
+InProgress AsgiServer::drain(pybind11::object on_drained, ShutdownReason reason,
                              std::chrono::milliseconds window) {
   on_drained_ = PythonRef::share(on_drained.ptr());
   application_.set_on_idle([this] { loop_bridge_.soon(); });
   const LoopBridge::Quiet quiet(loop_bridge_);
-  const InProgress in_progress = server_.drain(departure, window);
+  const InProgress in_progress = server_.drain(reason, window);
   loop_bridge_.soon();
   return in_progress;
 }

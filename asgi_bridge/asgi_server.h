@@ -45,7 +45,7 @@ class AsgiServer {
   Address bind_fd(int fd, int backlog);
   // `self` is the Python object that owns this.
   void start(const pybind11::object& self, const pybind11::object& state);
-  InProgress drain(pybind11::object on_drained, Departure departure,
+  InProgress drain(pybind11::object on_drained, ShutdownReason reason,
                    std::chrono::milliseconds window);
   void cut_short();
   std::size_t cancel_applications();

@@ -40,8 +40,8 @@ namespace py = pybind11;
 namespace {
 
 using cppasgi::Address;
-using cppasgi::Departure;
 using cppasgi::LoopGuard;
+using cppasgi::ShutdownReason;
 using cppasgi::bridge::AsgiServer;
 using cppasgi::bridge::AsgiServerOptions;
 using cppasgi::bridge::hold_at_interpreter_end;
@@ -254,9 +254,9 @@ void define_server(py::module_& module) {
       .def(
           "drain",
           [](AsgiServer& self, py::object on_drained, bool restarts, double window) {
-            const cppasgi::InProgress in_progress =
-                self.drain(std::move(on_drained), restarts ? Departure::Restart : Departure::Stop,
-                           to_milliseconds(window));
+            const cppasgi::InProgress in_progress = self.drain(
+                std::move(on_drained), restarts ? ShutdownReason::Restart : ShutdownReason::Stop,
+                to_milliseconds(window));
             return py::make_tuple(in_progress.responses, in_progress.event_streams,
                                   in_progress.websockets);
           },

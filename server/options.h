@@ -107,7 +107,7 @@ struct ProxyHeaders {
 // Why a server ends its connections. After Restart there is a server again at the same address:
 // WebSockets are closed with 1012 instead of 1001, and idle connections get some seconds more, as
 // the client of one may just be sending a request.
-enum class Departure : std::uint8_t { Stop, Restart };
+enum class ShutdownReason : std::uint8_t { Stop, Restart };
 
 // What may differ between the addresses that a server listens on.
 struct ListenerOptions {

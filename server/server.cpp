@@ -94,8 +94,8 @@ class Server::Impl final : public session::SessionHost {
     call_after_ = requests;
   }
 
-  InProgress drain(Departure reason, milliseconds window) {
-    departure = reason;
+  InProgress drain(ShutdownReason reason, milliseconds window) {
+    shutdown_reason = reason;
     // Their connections are complete for the kernel, so it would reset them.
     for (const Listener& listener : listeners_) listener.socket->accept_waiting();
     listeners_.clear();
@@ -121,7 +121,7 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void abort() {
-    departure = Departure::Stop;
+    shutdown_reason = ShutdownReason::Stop;
     listeners_.clear();
     for (auto& connection : connections_) connection->cut(Blame::Server);
     report_left_out(milliseconds::max());
@@ -299,8 +299,8 @@ void Server::call_after(std::uint64_t requests, std::function<void()> call) {
   impl_->call_after(requests, std::move(call));
 }
 
-InProgress Server::drain(Departure departure, milliseconds window) {
-  return impl_->drain(departure, window);
+InProgress Server::drain(ShutdownReason reason, milliseconds window) {
+  return impl_->drain(reason, window);
 }
 
 void Server::cut_short() { impl_->cut_short(); }

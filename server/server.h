@@ -68,7 +68,7 @@ class Server {
   // (some seconds later before a restart), exchanges after their response. WebSockets (with 1001 or
   // 1012) and server-sent events are ended evenly spread over `window`, lest all clients return at
   // once. Returns what there is to end.
-  InProgress drain(Departure departure = Departure::Stop,
+  InProgress drain(ShutdownReason reason = ShutdownReason::Stop,
                    std::chrono::milliseconds window = std::chrono::milliseconds(0));
   bool draining() const;
   // Ends what is still in progress: requests get 503, or a cut where the response has begun.

@@ -41,9 +41,9 @@ class SessionHost : public ConnectionHost {
   const bool times_requests;  // somebody wants to know how long they take
   SlotTable<HttpResponder> exchanges;
   SlotTable<WebSocketResponder> websockets;
-  std::optional<Departure> departure;  // set once the server drains
+  std::optional<ShutdownReason> shutdown_reason;  // set once the server drains
 
-  bool draining() const { return departure.has_value(); }
+  bool draining() const { return shutdown_reason.has_value(); }
   virtual http::DefaultFields default_fields() = 0;
 
   // What a trusted proxy says of the request's client; null if nobody says anything that is

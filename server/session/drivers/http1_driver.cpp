@@ -193,7 +193,7 @@ void Http1Driver::refuse() {
 void Http1Driver::drain() {
   switch (phase_) {
     case Phase::Idle:
-      if (requests_ != 0 && host_.departure == Departure::Stop) return end();
+      if (requests_ != 0 && host_.shutdown_reason == ShutdownReason::Stop) return end();
       break;
     case Phase::Exchange:
       protocol_.close_after_response();

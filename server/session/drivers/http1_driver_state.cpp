@@ -14,8 +14,8 @@ namespace {
 constexpr milliseconds kStopGrace{1'000};
 constexpr milliseconds kRestartGrace{5'000};
 
-milliseconds drain_grace(Departure departure) {
-  return departure == Departure::Restart ? kRestartGrace : kStopGrace;
+milliseconds drain_grace(ShutdownReason reason) {
+  return reason == ShutdownReason::Restart ? kRestartGrace : kStopGrace;
 }
 
 }  // namespace
@@ -56,11 +56,11 @@ milliseconds Http1Driver::next_deadline() const {
   const Timeouts& timeouts = host_.options.timeouts;
   switch (phase_) {
     case Phase::Idle:
-      if (host_.departure) return since_ + drain_grace(*host_.departure);
+      if (host_.shutdown_reason) return since_ + drain_grace(*host_.shutdown_reason);
       return deadline_after(since_, requests_ == 0 ? timeouts.request_head : timeouts.keep_alive);
     case Phase::Head:
-      return deadline_after(
-          since_, host_.departure ? drain_grace(*host_.departure) : timeouts.request_head);
+      return deadline_after(since_, host_.shutdown_reason ? drain_grace(*host_.shutdown_reason)
+                                                          : timeouts.request_head);
     case Phase::Exchange:
       if (client_owes_content()) return deadline_after(since_, timeouts.request_content);
       if (protocol_.response_started() || !(request_complete_ || protocol_.expects_continue())) {

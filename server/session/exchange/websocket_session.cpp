@@ -115,7 +115,7 @@ void WebSocketSession::close(std::uint16_t code, std::string_view reason) {
 }
 
 void WebSocketSession::drain() {
-  if (host_.departure == Departure::Restart) {
+  if (host_.shutdown_reason == ShutdownReason::Restart) {
     close(1012, "Server is restarting");
   } else {
     close(1001, "Server is shutting down");

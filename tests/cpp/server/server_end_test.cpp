@@ -90,7 +90,8 @@ TEST_CASE("Server: draining closes WebSockets one after another, over the window
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const auto begun = std::chrono::steady_clock::now();
-    test.in_loop([&] { test.server.drain(Departure::Restart, std::chrono::milliseconds(400)); });
+    test.in_loop(
+        [&] { test.server.drain(ShutdownReason::Restart, std::chrono::milliseconds(400)); });
     const std::string going = server_frame(8, close_payload(1012, "Server is restarting"));
     for (int i = 0; i < 4; ++i) {
       CHECK(clients[static_cast<std::size_t>(i)]->read_bytes(going.size()) == going);

@@ -134,7 +134,7 @@ TEST_CASE("Session: before a restart an idle connection gets a moment for one mo
   TestApplication application;
   FakeHost host(application);
   const auto wire = connect_and_ask(host, application);
-  host.drain(Departure::Restart);
+  host.drain(ShutdownReason::Restart);
   host.pass(4'999ms);
   CHECK_FALSE(wire->closed);
   SECTION("used") {
@@ -234,7 +234,7 @@ TEST_CASE("Session: cut_short doesn't wait for a request that may never come", "
   const auto wire = connect_and_ask(host, application);
   const bool begun = GENERATE(false, true);
   if (begun) wire->send(kPartOfHead);
-  host.drain(Departure::Restart);
+  host.drain(ShutdownReason::Restart);
   host.finish_batch();
   CHECK_FALSE(wire->closed);
   host.driver().cut_short();

@@ -329,7 +329,7 @@ TEST_CASE("WebSocketSession: a restart closes with 1012", "[session][websocket][
   accept(*application.websockets.at(0));
   host.finish_batch();
   CHECK(host.driver().activity().client_returns);
-  host.drain(Departure::Restart);
+  host.drain(ShutdownReason::Restart);
   CHECK_FALSE(host.driver().activity().client_returns);
   CHECK(wire->take() == accepted() + server_frame(8, close_payload(1012, "Server is restarting")));
 }

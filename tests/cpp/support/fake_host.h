@@ -94,8 +94,8 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
     finish_batch();
   }
 
-  void drain(Departure reason = Departure::Stop) {
-    departure = reason;
+  void drain(ShutdownReason reason = ShutdownReason::Stop) {
+    shutdown_reason = reason;
     for (const auto& connection : connections_) connection->driver().drain();
     finish_batch();
   }
