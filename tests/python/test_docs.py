@@ -68,6 +68,9 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_tests_that_a_page_names_exist(name: str) -> None:
     for path, test in re.findall(r"`(tests/[\w/]+\.py): (\w+)`", (ROOT / name).read_text()):
         assert re.search(rf"^def {test}\(", (ROOT / path).read_text(), re.MULTILINE), test
+    for path, test in re.findall(r"`(tests/cpp/[\w/]+\.cpp): ([^`]+)`", (ROOT / name).read_text()):
+        text = re.sub(r'"\s+"', "", (ROOT / path).read_text())
+        assert re.search(rf'TEST_CASE\(\s*"{re.escape(test)}"', text), test
 
 
 @pytest.fixture(scope="module")
