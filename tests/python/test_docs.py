@@ -73,6 +73,13 @@ def test_tests_that_a_page_names_exist(name: str) -> None:
         assert re.search(rf'TEST_CASE\(\s*"{re.escape(test)}"', text), test
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_files_that_a_page_names_exist(name: str) -> None:
+    folders = "server|asgi_bridge|python|scripts|tests|benchmarks|examples|cmake|docs"
+    for path in re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)", (ROOT / name).read_text()):
+        assert (ROOT / path).exists(), path
+
+
 @pytest.fixture(scope="module")
 def known_flags(server_command: list[str]) -> set[str]:
     """Those of `--help`."""
