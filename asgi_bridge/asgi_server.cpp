@@ -158,14 +158,14 @@ bool AsgiServer::on_tick() {
   const bool succeeded = application_.drain();
   finish_batch();
   in_batch_ = false;
-  if (application_.started() > 1 || application_.has_ready() || server_.holds_responses())
+  if (application_.started() > 1 || application_.has_ready() || server_.flush_waits())
     loop_bridge_.soon();
   return succeeded && report_drained();
 }
 
 bool AsgiServer::on_soon() {
   in_batch_ = true;
-  server_.release_responses();
+  server_.end_turn();
   finish_batch();
   return on_tick();
 }

@@ -61,7 +61,7 @@ class HttpResponder {
  public:
   virtual const http::RequestHead& request() const = 0;
   virtual const ConnectionInfo& connection() const = 0;
-  // Who hears about this exchange from now on; null for nobody.
+  // `handler` hears about this exchange from now on; null for nobody.
   virtual void set_handler(HttpHandler* handler) = 0;
 
   // Moves the content received so far into `content` (overwritten), and lets the client send more.
@@ -76,7 +76,7 @@ class HttpResponder {
   virtual void send_head(const http::ResponseHead& head) = 0;
   // More::No completes the exchange, unless the head announced trailers.
   virtual SendStatus send_content(std::string_view content, More more) = 0;
-  // The same with the bytes of a file, which go from the kernel's cache to the socket where that is
+  // Sends content from a file, which goes from the kernel's cache to the socket where that is
   // possible. poll_writable() is false until all of them have left; nothing else may be sent until
   // then. More::No completes the exchange after them, and on_writable follows if that isn't at
   // once.

@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds kMaxTime{1};
 // A pipelined request may begin in one turn of the loop and take its first step in the next. Each
 // such request is a turn, which the first of the responses waits for.
 constexpr std::uint8_t kMostTurns = 2;
-constexpr std::uint8_t kMostHolds = 15;
+constexpr std::uint8_t kMostWaits = 15;
 
 }  // namespace
 
@@ -56,18 +56,18 @@ void Batch::resume_all() {
     for (Connection* connection : resuming_) {
       connection->listed.to_resume = false;
       connection->resume();
-      hold(*connection);
+      let_flush_wait(*connection);
     }
     resuming_.clear();
   }
 }
 
 // What it is to send waits for the response to the request that has begun behind it.
-void Batch::hold(Connection& connection) {
+void Batch::let_flush_wait(Connection& connection) {
   Connection::Listed& listed = connection.listed;
   if (!listed.to_flush || !connection.driver().activity().answers_soon) return;
-  listed.turns_held = listed.times_held == kMostHolds ? 0 : kMostTurns;
-  if (listed.turns_held != 0) ++listed.times_held;
+  listed.turns_to_wait = listed.times_waited == kMostWaits ? 0 : kMostTurns;
+  if (listed.turns_to_wait != 0) ++listed.times_waited;
 }
 
 void Batch::flush_all() {
@@ -75,11 +75,11 @@ void Batch::flush_all() {
   for (std::size_t i = 0; i < to_flush_.size(); ++i) {
     Connection& connection = *to_flush_[i];
     Connection::Listed& listed = connection.listed;
-    if (listed.turns_held != 0 && connection.driver().activity().answers_soon) {
-      held_.push_back(&connection);
+    if (listed.turns_to_wait != 0 && connection.driver().activity().answers_soon) {
+      waiting_.push_back(&connection);
     } else {
-      listed.turns_held = 0;
-      listed.times_held = 0;
+      listed.turns_to_wait = 0;
+      listed.times_waited = 0;
       listed.to_flush = false;
       connection.flush();
     }
@@ -88,9 +88,9 @@ void Batch::flush_all() {
   flushing_ = false;
 }
 
-void Batch::pass_turn() {
-  std::erase_if(held_, [this](Connection* connection) {
-    std::uint8_t& turns = connection->listed.turns_held;
+void Batch::end_turn() {
+  std::erase_if(waiting_, [this](Connection* connection) {
+    std::uint8_t& turns = connection->listed.turns_to_wait;
     if (turns != 0) --turns;
     if (turns != 0 && connection->driver().activity().answers_soon) return false;
     to_flush_.push_back(connection);
@@ -100,7 +100,7 @@ void Batch::pass_turn() {
 
 void Batch::remove_over(const std::function<void(Connection&)>& remove) {
   for (Connection* connection : over_) {
-    if (connection->listed.to_flush) std::erase(held_, connection);
+    if (connection->listed.to_flush) std::erase(waiting_, connection);
     remove(*connection);
   }
   over_.clear();
@@ -108,7 +108,7 @@ void Batch::remove_over(const std::function<void(Connection&)>& remove) {
 
 void Batch::clear() {
   to_flush_.clear();
-  held_.clear();
+  waiting_.clear();
   to_resume_.clear();
   resuming_.clear();
 }

@@ -1,6 +1,5 @@
-// The work that connections put off to the end of a batch, and when it is done. A batch is
-// everything that one round of the event loop brought: the responses of one round leave together.
-// Loop thread only.
+// The work that connections put off to the end of a batch, and when it is done. A batch is what one
+// tick of the loop has brought; all responses to it leave together. Loop thread only.
 #pragma once
 
 #include <chrono>
@@ -42,18 +41,18 @@ class Batch {
   // Forgets all work, but not who is over.
   void clear();
 
-  // One more turn is over for those whose flush waits (see Server::release_responses).
-  void pass_turn();
-  bool holds_some() const { return !held_.empty(); }
+  // One more turn is over for those whose flush waits (see Server::end_turn).
+  void end_turn();
+  bool flush_waits() const { return !waiting_.empty(); }
 
  private:
-  static void hold(session::Connection& connection);
+  static void let_flush_wait(session::Connection& connection);
   void call_hook();
 
   net::EventLoop& loop_;
   std::function<void()> hook_;
   std::vector<session::Connection*> to_flush_;
-  std::vector<session::Connection*> held_;  // to be flushed some turns later
+  std::vector<session::Connection*> waiting_;  // to be flushed some turns later
   std::vector<session::Connection*> to_resume_;
   std::vector<session::Connection*> resuming_;
   std::vector<session::Connection*> over_;

@@ -287,9 +287,9 @@ void Server::start() { impl_->start(); }
 
 void Server::finish_batch() { impl_->finish_batch(); }
 
-void Server::release_responses() { impl_->batch().pass_turn(); }
+void Server::end_turn() { impl_->batch().end_turn(); }
 
-bool Server::holds_responses() const { return impl_->batch().holds_some(); }
+bool Server::flush_waits() const { return impl_->batch().flush_waits(); }
 
 void Server::set_batch_hook(std::function<void()> hook) {
   impl_->batch().set_hook(std::move(hook));

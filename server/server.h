@@ -1,8 +1,9 @@
-// The server: owns listeners and sessions on one event loop and hands requests to one application.
-// Loop thread only.
+// The server: owns listeners and connections on one event loop and hands requests to one
+// application. Loop thread only.
 //
-// Whoever runs the loop calls finish_batch() after each round; work that sessions put off (writing,
-// pipelined requests, ends) is done there, so that the responses of one round leave together.
+// Whoever runs the loop calls finish_batch() after each tick. The work that connections put off
+// (writing, pipelined requests, ends) is done there, so that the responses of a batch leave
+// together.
 #pragma once
 
 #include <chrono>
@@ -51,23 +52,23 @@ class Server {
 
   // Does what the batch put off. Cheap when there is nothing.
   void finish_batch();
-  // Responses before a pipelined request that finish_batch() began wait for that request's own:
-  // until the second call of this, when the application has had its chance to answer at once, or
-  // until there are sixteen of them or more than may be unsent.
-  void release_responses();
-  bool holds_responses() const;
+  // A turn of the loop is over. A response waits when a pipelined request has begun behind it, so
+  // that both responses leave in one write: until the second call of this, when the application has
+  // had its chance to answer at once, or until sixteen of them, or more than may be unsent, wait.
+  void end_turn();
+  bool flush_waits() const;
   // `hook` is called when something was put off outside of a batch, once until the next
   // finish_batch.
   void set_batch_hook(std::function<void()> hook);
 
-  // Calls `call` once, at the end of the batch in which so many requests and opening handshakes
-  // have been answered, or at once. From a start on.
+  // Calls `call` once, at the end of the batch in which the server has answered so many requests
+  // and opening handshakes.
   void call_after(std::uint64_t requests, std::function<void()> call);
 
-  // Stops accepting, but for who waits already, and ends every connection politely: idle ones now
-  // (some seconds later before a restart), exchanges after their response. WebSockets (with 1001 or
-  // 1012) and server-sent events are ended evenly spread over `window`, lest all clients return at
-  // once. Returns what there is to end.
+  // Accepts the connections that wait already, and no more, and ends every connection politely:
+  // idle ones now (some seconds later before a restart), exchanges after their response. WebSockets
+  // (with 1001 or 1012) and server-sent events end one after the other over `window`, lest all
+  // clients return at once. Returns what there is to end.
   InProgress drain(ShutdownReason reason = ShutdownReason::Stop,
                    std::chrono::milliseconds window = std::chrono::milliseconds(0));
   bool draining() const;
@@ -77,7 +78,7 @@ class Server {
   void abort();
 
   // In a forked child, before EventLoop::disown(): lets go of everything without touching it, as it
-  // is the parent's. Responders are gone, and handlers hear nothing of it. Sessions are never
+  // is the parent's. Responders are gone, and handlers hear nothing of it. Connections are never
   // freed.
   void disown();
 

@@ -54,7 +54,7 @@ class SessionHost : public ConnectionHost {
   void note_old_handshake(const Address& client);
 
   void log(std::string_view what, const Address* client) override;
-  // The same, and a count, when no connection can be accepted.
+  // Logs and counts that no connection can be accepted.
   void log_shortage(std::error_code error);
   // Writes how many lines were too many; due at log_limiter.next_report().
   void report_left_out(std::chrono::milliseconds time);

@@ -21,8 +21,8 @@ class TrustedProxies {
   bool trusts(const Address& peer) const {
     return peer.family == Address::Family::Unix ? everybody_ || unix_ : trusts(peer.host);
   }
-  // Of a numeric address, without port; an IPv4 address in IPv6 form (RFC 4291 2.5.5.2) is the IPv4
-  // one. What isn't an address is trusted by "*" only.
+  // `host` is a numeric address without port; an IPv4 address in IPv6 form (RFC 4291 2.5.5.2) is
+  // the IPv4 one. What isn't an address is trusted by "*" only.
   bool trusts(std::string_view host) const;
 
   // Whether a text is a numeric IPv4 or IPv6 address, and nothing else.

@@ -51,8 +51,8 @@ class Connection final : public Transport {
   struct Listed {
     bool to_flush = false;
     bool to_resume = false;
-    std::uint8_t turns_held = 0;
-    std::uint8_t times_held = 0;
+    std::uint8_t turns_to_wait = 0;
+    std::uint8_t times_waited = 0;
     std::size_t index = 0;
   } listed;
 

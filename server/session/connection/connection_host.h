@@ -1,6 +1,5 @@
-// What a connection needs of the server around it: values it shares with all others, and work it
-// puts off to the end of the batch. A batch is everything that one round of the event loop brought;
-// what is put off runs in Server::finish_batch.
+// What a connection needs of the server around it: values that it shares with all others, and lists
+// of the work that it puts off to the end of the batch (server/batch.h).
 #pragma once
 
 #include <chrono>

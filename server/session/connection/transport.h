@@ -28,7 +28,8 @@ class Transport {
   virtual bool poll_writable() = 0;
   // What is in the driver's buffer leaves at the end of the batch.
   virtual void flush_later() = 0;
-  // The same, with `payload` behind it, which is written from where it lies.
+  // flush_later(), with `payload` behind what is in the driver's buffer. A long payload is written
+  // now, from where it lies.
   virtual void send_after(std::string_view payload) = 0;
   // Whether bytes wait for the client and it has taken some since this was asked last.
   virtual bool client_reads_on(std::chrono::milliseconds now) = 0;

@@ -220,7 +220,7 @@ void Http1Driver::cut_short() {
       break;
     case Phase::Idle:
     case Phase::Head:
-      // Else the client still reads its response.
+      // A client that is still being sent its response may read it.
       if (connection_.unsent_bytes() == 0) connection_.cut(Blame::Server);
       break;
     case Phase::Over:

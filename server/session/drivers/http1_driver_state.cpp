@@ -47,7 +47,7 @@ void Http1Driver::log(std::string_view what) const {
   host_.log(what, &transport_.connection().client);
 }
 
-// Not while the application keeps it waiting.
+// A client that the application keeps waiting owes nothing.
 bool Http1Driver::client_owes_content() const {
   return !request_complete_ && connection_.reads() && !protocol_.expects_continue();
 }

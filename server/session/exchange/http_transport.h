@@ -33,9 +33,9 @@ class HttpTransport {
   virtual void send_head(const http::ResponseHead& head) = 0;
   // A first piece that is TooLong or TooShort leaves the response unstarted.
   virtual SendStatus send_content(std::string_view content, More more) = 0;
-  // The same in three steps, with the bytes of a file: what comes before them, which selects none
-  // of them if the response has no content; a part of them, until that is true (on_writable()
-  // follows); what comes after them.
+  // Content from a file is sent in three steps. begin_file() sends what comes before it, and
+  // selects none of it if the response has no content. continue_file() sends a part of it and is
+  // false until all has left; on_writable() follows then. end_file() sends what comes after it.
   virtual SendStatus begin_file(FileSlice& file, More more) = 0;
   virtual bool continue_file(FileSlice& file) = 0;
   virtual void end_file(More more) = 0;
@@ -44,7 +44,7 @@ class HttpTransport {
   virtual void send_error(int status, std::string_view text) = 0;
   // The response has no end of its own, and its client comes again (server-sent events).
   virtual bool client_returns() const = 0;
-  // As Transport::poll_writable().
+  // See HttpResponder::poll_writable().
   virtual bool poll_writable() = 0;
 
   // --- the end ---

@@ -61,8 +61,8 @@ TEST_CASE("Server: the batch hook is called when work was put off, once until fi
   test.server.finish_batch();
   CHECK(first.read_until("one").ends_with("one"));
   CHECK(test.application.http.size() == 3);  // the pipelined request was taken in the same batch
-  CHECK(test.server.holds_responses());
-  for (int i = 0; i < 2; ++i) test.server.release_responses();
+  CHECK(test.server.flush_waits());
+  for (int i = 0; i < 2; ++i) test.server.end_turn();
   test.server.finish_batch();
   CHECK(second.read_until("two").ends_with("two"));
   CHECK(calls == 1);
@@ -87,23 +87,23 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     test.server.finish_batch();
     CHECK(!has_answer(client));
     test.application.http[1]->answer("two");
-    test.server.release_responses();
+    test.server.end_turn();
     test.server.finish_batch();
     CHECK(!has_answer(client));
     test.application.http[2]->answer("three");  // the last: nobody waits for more
-    test.server.release_responses();
+    test.server.end_turn();
     test.server.finish_batch();
     CHECK(client.read_until("three").find("two") != std::string::npos);
-    CHECK(!test.server.holds_responses());
+    CHECK(!test.server.flush_waits());
   }
 
   SECTION("but not until it takes its time") {
     test.application.http[0]->answer("one");
     test.server.finish_batch();
-    test.server.release_responses();
+    test.server.end_turn();
     test.server.finish_batch();
     CHECK(!has_answer(client));
-    test.server.release_responses();
+    test.server.end_turn();
     test.server.finish_batch();
     CHECK(client.read_until("one").ends_with("one"));
   }
@@ -114,11 +114,11 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     std::size_t answered = 0;
     for (; !has_answer(client) && answered < test.application.http.size(); ++answered) {
       test.application.http[answered]->answer("so");
-      test.server.release_responses();
+      test.server.end_turn();
       test.server.finish_batch();
     }
     CHECK(answered == 16);
-    CHECK(!test.server.holds_responses());
+    CHECK(!test.server.flush_waits());
   }
 
   SECTION("nor when there is much to send") {
@@ -144,8 +144,8 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     CHECK(client.read_all().find("one") != npos);
     CHECK(client.read_all().find("part") != npos);
     CHECK(test.server.connections() == 0);
-    CHECK(!test.server.holds_responses());
-    test.server.release_responses();
+    CHECK(!test.server.flush_waits());
+    test.server.end_turn();
   }
 
   SECTION("a connection that ends meanwhile is forgotten") {
@@ -153,7 +153,7 @@ TEST_CASE("Server: a response waits for that to the pipelined request which bega
     test.server.finish_batch();
     client.close_now();
     CHECK(loses_all_connections(test));
-    CHECK(!test.server.holds_responses());
+    CHECK(!test.server.flush_waits());
   }
 }
 
@@ -195,18 +195,18 @@ TEST_CASE("Server: a connection that still had something to send when it was hel
   fill(*large, pieces - 4);  // more than the kernel takes, less than may be unsent
   large->send_content("large", More::No);
   const HttpCall* small = wait_for_call(3);
-  CHECK(test.server.holds_responses());
+  CHECK(test.server.flush_waits());
   CHECK(run_until(test.loop, [&] { return client.read_waiting().find("large") != npos; }));
   for (std::size_t number = 4; number <= 5; ++number) {
     small->answer("small");
     small = wait_for_call(number);
-    test.server.release_responses();
+    test.server.end_turn();
   }
 
   client.close_now();
   CHECK(loses_all_connections(test));
-  CHECK(!test.server.holds_responses());
-  test.server.release_responses();
+  CHECK(!test.server.flush_waits());
+  test.server.end_turn();
 }
 
 TEST_CASE("Server: a request that came with its connection is served in the round that accepts it",

@@ -46,7 +46,7 @@ class TestServer {
     while (!done) {
       loop.run_once();
       run_task();
-      server.release_responses();
+      server.end_turn();
       server.finish_batch();
     }
     thread.join();
