@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(cppasgi_core base metrics http http1 websocket net session server)
+set(cppasgi_core base metrics http http1 proxy_protocol websocket net session server)
 foreach(name IN LISTS cppasgi_core)
   set_target_properties(cppasgi_${name} PROPERTIES EXPORT_NAME ${name})
   list(APPEND cppasgi_installed cppasgi_${name})
@@ -20,7 +20,7 @@ set(cppasgi_package "${CMAKE_INSTALL_LIBDIR}/cmake/cppasgi")
 install(TARGETS ${cppasgi_installed} EXPORT cppasgi
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT core
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cppasgi")
-install(FILES server/application.h server/metrics.h server/options.h server/server.h
+install(FILES server/application.h server/in_progress.h server/metrics.h server/options.h server/server.h
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cppasgi/server" COMPONENT core)
 install(FILES server/net/event_loop.h
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cppasgi/server/net" COMPONENT core)

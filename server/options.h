@@ -111,7 +111,8 @@ enum class ShutdownReason : std::uint8_t { Stop, Restart };
 
 // What may differ between the addresses that a server listens on.
 struct ListenerOptions {
-  int backlog = 0;  // listen(2); 0: ServerOptions::backlog
+  int backlog = 0;              // listen(2); 0: ServerOptions::backlog
+  bool proxy_protocol = false;  // each connection begins with a PROXY preamble of a trusted proxy
 };
 
 struct ServerOptions {

@@ -69,7 +69,9 @@ class Server::Impl final : public session::SessionHost {
       const int backlog = listener.options.backlog;
       listener.socket->listen(
           backlog == 0 ? options.backlog : backlog,
-          [this](std::unique_ptr<net::Stream> stream) { open(std::move(stream)); },
+          [this, proxy = listener.options.proxy_protocol](std::unique_ptr<net::Stream> stream) {
+            open(std::move(stream), proxy);
+          },
           [this](std::error_code error) { log_shortage(error); });
     }
   }
@@ -177,7 +179,7 @@ class Server::Impl final : public session::SessionHost {
     ListenerOptions options;
   };
 
-  void open(std::unique_ptr<net::Stream> stream) {
+  void open(std::unique_ptr<net::Stream> stream, bool proxy_protocol) {
     const std::size_t limit = options.connections.max_connections;
     const std::size_t few = options.connections.replace_idle_at;
     if (few != 0 && connections() >= few) cut_idlest();
@@ -190,7 +192,9 @@ class Server::Impl final : public session::SessionHost {
     Connection& connection = *owned;
     connection.listed.index = connections_.size();
     connections_.push_back(std::move(owned));
-    connection.start(session::make_first_driver(*this, connection, protocols_), refused);
+    connection.start(proxy_protocol ? session::make_proxy_driver(*this, connection, protocols_)
+                                    : session::make_first_driver(*this, connection, protocols_),
+                     refused);
   }
 
   // When the connection began to be idle; max() if it isn't.

@@ -27,6 +27,9 @@ struct Protocol {
 // must outlive the driver.
 std::unique_ptr<Driver> make_first_driver(SessionHost& host, Connection& connection,
                                           const std::vector<Protocol>& others);
+// Before that: what a proxy says of the client in a preamble.
+std::unique_ptr<Driver> make_proxy_driver(SessionHost& host, Connection& connection,
+                                          const std::vector<Protocol>& others);
 std::unique_ptr<Driver> make_http1_driver(SessionHost& host, Connection& connection);
 std::unique_ptr<Driver> make_websocket_driver(SessionHost& host, Transport& transport,
                                               std::unique_ptr<WebSocketSession> session);

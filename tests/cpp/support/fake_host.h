@@ -57,7 +57,8 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
     auto owned = std::make_unique<session::Connection>(*this, std::make_unique<MemoryStream>(wire));
     session::Connection& connection = *owned;
     connections_.push_back(std::move(owned));
-    connection.start(session::make_first_driver(*this, connection, protocols));
+    connection.start(proxy_protocol ? session::make_proxy_driver(*this, connection, protocols)
+                                    : session::make_first_driver(*this, connection, protocols));
     return wire;
   }
   // The latest one; gone after the batch in which it ended.
@@ -67,6 +68,8 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
 
   // What may be spoken besides HTTP/1.
   std::vector<session::Protocol> protocols;
+  // Connections begin with a PROXY preamble.
+  bool proxy_protocol = false;
 
   void finish_batch() {
     while (!to_resume_.empty()) {
