@@ -183,7 +183,7 @@ void AsgiApplication::log_departure(PyObject* exception) {
 
 void AsgiApplication::log_endless_sender() {
   if (!served_) return;  // cleared
-  const ExceptionAside aside;
+  const TakenException exception;
   auto* frame = reinterpret_cast<PyObject*>(PyEval_GetFrame());
   const PythonRef served =
       PythonRef::steal(PyObject_CallOneArg(served_.get(), frame == nullptr ? Py_None : frame));
@@ -210,7 +210,7 @@ void AsgiApplication::log_error(const char* text) {
 
 void AsgiApplication::write_log_lines() {
   if (log_lines_.empty()) return;
-  const ExceptionAside aside;
+  const TakenException exception;
   for (const std::string& line : std::exchange(log_lines_, {})) {
     const PythonRef text = PythonRef::steal(to_text(line));
     if (text) {

@@ -89,13 +89,7 @@ PyObject* completed_with(PyObject* value) {
 }
 
 PyObject* raising() {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
-  Py_XDECREF(type);
-  Py_XDECREF(traceback);
-  return make_completed(nullptr, value, YieldsFirst::No);
+  return make_completed(nullptr, TakenException().release().release(), YieldsFirst::No);
 }
 
 PySendResult raise_reused() {

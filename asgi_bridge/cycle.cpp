@@ -28,7 +28,7 @@ PyObject* to_stepped(PyObject* awaitable) {
 
 // The task that runs now; null when none does.
 PythonRef current_task() {
-  const ExceptionAside aside;
+  const TakenException exception;
   PythonRef task = PythonRef::steal(PyObject_CallNoArgs(interned().current_task));
   if (!task) PyErr_Clear();  // stepped by hand, outside of any loop
   return task.get() == Py_None ? PythonRef() : task;
@@ -81,15 +81,13 @@ void Cycle::returned() {
 bool Cycle::raised() {
   const CycleRef keep(this);
   const LoopBridge::Quiet quiet(loop_bridge());
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
+  TakenException exception;
+  PyObject* value = exception.get();
   const bool is_ours = is_departure(value);
   const bool is_cancellation =
       !is_ours && PyErr_GivenExceptionMatches(value, interned().cancelled_error) != 0;
   const bool is_error =
       !is_ours && !is_cancellation && PyErr_GivenExceptionMatches(value, PyExc_Exception) != 0;
-  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
   if (is_ours) {
     application_->log_departure(value);
   } else if (is_error) {
@@ -104,13 +102,8 @@ bool Cycle::raised() {
     application_failed();
   }
   end_waits();
-  if (!is_ours && !is_error) {
-    PyErr_Restore(type, value, traceback);
-    return false;
-  }
-  Py_XDECREF(type);
-  Py_XDECREF(value);
-  Py_XDECREF(traceback);
+  if (!is_ours && !is_error) return false;
+  exception.clear();
   return true;
 }
 

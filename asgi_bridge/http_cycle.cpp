@@ -94,7 +94,7 @@ void HttpCycle::on_content() {
 
 bool HttpCycle::on_piece(std::string_view content) {
   if (receivers_.empty()) return false;
-  const ExceptionAside aside;
+  const TakenException exception;
   piece_ = PythonRef::steal(to_bytes(content));
   if (!piece_) PyErr_Clear();  // without memory for it now, maybe later
   return static_cast<bool>(piece_);

@@ -129,12 +129,12 @@ PythonRef LoopBridge::let_go() {
 }
 
 void LoopBridge::disown() {
-  const ExceptionAside aside;
+  const TakenException exception;
   let_go();
 }
 
 void LoopBridge::detach() {
-  const ExceptionAside aside;
+  const TakenException exception;
   const PythonRef asyncio_loop = let_go();
   if (!asyncio_loop) return;
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
@@ -160,7 +160,7 @@ void LoopBridge::soon() {
     return;
   }
   soon_asked_ = true;
-  const ExceptionAside aside;  // of a batch that ends with one
+  const TakenException exception;  // of a batch that ends with one
   // A thread may call send() too, which loops don't notice while they wait.
   PyObject* method = PyThread_get_thread_ident() == thread_ ? interned().call_soon
                                                             : interned().call_soon_threadsafe;
@@ -200,7 +200,7 @@ bool LoopBridge::on_timer() {
 void LoopBridge::arm_timer() {
   const auto due = loop_.next_due();
   if (!due || *due >= timer_due_ || !asyncio_loop_) return;
-  const ExceptionAside aside;  // as in soon()
+  const TakenException exception;  // as in soon()
   cancel_timer();
   // What applications did in this tick may have taken long.
   const milliseconds left = std::max(*due - loop_.now(), milliseconds(0));

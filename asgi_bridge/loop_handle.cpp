@@ -135,16 +135,9 @@ PythonRef call_stock(PyObject* handle) {
 bool report(PyObject* loop, PyObject* handle) {
   if (PyErr_ExceptionMatches(PyExc_SystemExit) || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
     return false;
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
-  const PythonRef result = PythonRef::steal(
-      PyObject_CallMethodObjArgs(loop, interned().callback_failed, handle, value, nullptr));
-  Py_XDECREF(type);
-  Py_XDECREF(value);
-  Py_XDECREF(traceback);
-  return static_cast<bool>(result);
+  const PythonRef exception = TakenException().release();
+  return static_cast<bool>(PythonRef::steal(PyObject_CallMethodObjArgs(
+      loop, interned().callback_failed, handle, exception.get(), nullptr)));
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ class BytesView {
   BytesView() = default;
   ~BytesView() {
     if (buffer_.obj == nullptr) return;
-    const ExceptionAside aside;  // to release may run Python
+    const TakenException exception;  // to release may run Python
     PyBuffer_Release(&buffer_);
   }
   BytesView(const BytesView&) = delete;

@@ -1,4 +1,4 @@
-// An owned reference to a Python object (never a borrowed one). Every use needs the GIL,
+// What owns Python objects: a reference, and the exception that was set. Every use needs the GIL,
 // destruction too.
 #pragma once
 
@@ -8,6 +8,7 @@
 
 namespace cppasgi::bridge {
 
+// An owned reference to an object, or null.
 class PythonRef {
  public:
   PythonRef() = default;
@@ -40,20 +41,44 @@ class PythonRef {
   PyObject* object_ = nullptr;
 };
 
-// Sets an exception aside, if one is set, and back at its end: meanwhile Python may be called.
-class ExceptionAside {
+// The exception that Python had set, or none, taken from it: meanwhile Python may be called. The
+// destructor sets the exception again, unless release() or clear() was called.
+class TakenException {
  public:
-  ExceptionAside() { PyErr_Fetch(&type_, &value_, &traceback_); }
-  ~ExceptionAside() {
-    if (type_ != nullptr) PyErr_Restore(type_, value_, traceback_);
+  TakenException() : exception_(take()) {}
+  ~TakenException() {
+    if (exception_) set(exception_.release());
   }
-  ExceptionAside(const ExceptionAside&) = delete;
-  ExceptionAside& operator=(const ExceptionAside&) = delete;
+  TakenException(const TakenException&) = delete;
+  TakenException& operator=(const TakenException&) = delete;
+
+  // The exception as an object that has its traceback; null for none.
+  PyObject* get() const { return exception_.get(); }
+  PythonRef release() { return std::move(exception_); }
+  void clear() { exception_.clear(); }
 
  private:
-  PyObject* type_ = nullptr;
-  PyObject* value_ = nullptr;
-  PyObject* traceback_ = nullptr;
+#if PY_VERSION_HEX >= 0x030C0000
+  static PythonRef take() { return PythonRef::steal(PyErr_GetRaisedException()); }
+  static void set(PyObject* exception) { PyErr_SetRaisedException(exception); }
+#else
+  // Python before 3.12 makes the object only when somebody asks for it.
+  static PythonRef take() {
+    PyObject *type, *exception, *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    if (type == nullptr) return {};
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    if (traceback != nullptr) PyException_SetTraceback(exception, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return PythonRef::steal(exception);
+  }
+  static void set(PyObject* exception) {
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+  }
+#endif
+
+  PythonRef exception_;
 };
 
 // What `call` returns (a PythonRef, null with an exception), run with `context` as the current one;
@@ -62,7 +87,7 @@ template <typename Call>
 PythonRef call_in_context(PyObject* context, Call&& call) {
   if (PyContext_Enter(context) != 0) return {};
   PythonRef result = call();
-  const ExceptionAside aside;
+  const TakenException exception;
   return PyContext_Exit(context) == 0 ? std::move(result) : PythonRef();
 }
 
