@@ -17,6 +17,7 @@
 
 #include "asgi_bridge/awaitable.h"
 #include "asgi_bridge/python_ref.h"
+#include "server/base/slot_table.h"
 
 namespace cppasgi::bridge {
 
@@ -114,6 +115,20 @@ class Cycle {
   AsgiApplication& application() { return *application_; }
   void queue();  // asks for run() soon
 
+  // What the core's callbacks do: something came that receive() gives, the connection takes more,
+  // and the client has left.
+  void note_received() {
+    if (!receivers_.empty()) queue();
+  }
+  void note_writable() {
+    writable_again_ = true;
+    queue();
+  }
+  void note_client_left() {
+    client_left_ = true;
+    end_waits();
+  }
+
   // What receive() returns: the next message, now or later.
   PyObject* next_or_wait();
   // The same for the first message, and for the last, which is given as often as it is asked for,
@@ -121,9 +136,10 @@ class Cycle {
   // an error on).
   PyObject* first_message(PyObject* message);
   PyObject* last_message(PyObject* message);
-  // What send() returns when it need not wait, and when it does.
+  // What send() returns when it need not wait, when it does, and when the connection tells which.
   PyObject* sent();
   PyObject* wait_to_send() { return senders_.park(wait_loop()); }
+  PyObject* sent_or_wait() { return poll_writable() ? sent() : wait_to_send(); }
   // The same once the client has left. Where somebody listens for that, the message is dropped:
   // that one hears of it first and has time to act. So is one of a response that comes to an end
   // by itself. Otherwise, and after that time, it raises ClientDisconnected (docs/design/0004).
@@ -173,6 +189,41 @@ class Cycle {
   bool last_message_given_ = false;
   bool started_ = false;
   bool running_ = false;
+};
+
+// What cycles of both kinds do with their responder in the core, which is gone once the exchange is
+// over.
+template <typename Responder, typename Handler>
+class ResponderCycle : public Cycle, public Handler {
+ public:
+  ~ResponderCycle() override { stop_listening(); }
+
+  void on_writable() override { note_writable(); }
+
+ protected:
+  ResponderCycle(AsgiApplication& application, Handle<Responder> responder)
+      : Cycle(application), responder_(responder) {
+    find_responder()->set_handler(this);
+  }
+
+  // Null once the exchange is over.
+  Responder* find_responder() const { return responder_.get(); }
+  void stop_listening() {
+    if (Responder* listened = find_responder()) listened->set_handler(nullptr);
+  }
+  // Tells the core that the application failed, unless the exchange is over.
+  void fail_exchange() {
+    if (Responder* failed = find_responder()) failed->fail();
+  }
+
+  bool exchange_over() const final { return find_responder() == nullptr; }
+  bool poll_writable() final {
+    Responder* polled = find_responder();
+    return polled == nullptr || polled->poll_writable();
+  }
+
+ private:
+  Handle<Responder> responder_;
 };
 
 // A counted reference to a cycle.

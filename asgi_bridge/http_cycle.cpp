@@ -32,17 +32,12 @@ PyObject* raise_unavailable(PyObject* extension) {
 }  // namespace
 
 HttpCycle::HttpCycle(AsgiApplication& app, Handle<HttpResponder> exchange)
-    : Cycle(app), exchange_(exchange) {
-  exchange_.get()->set_handler(this);
+    : ResponderCycle(app, exchange) {
   response_ends_ = true;  // until a part comes of who knows how many
 }
 
-HttpCycle::~HttpCycle() {
-  if (HttpResponder* responder = exchange_.get()) responder->set_handler(nullptr);
-}
-
 PyObject* HttpCycle::make_scope() {
-  HttpResponder* responder = exchange_.get();
+  HttpResponder* responder = find_responder();
   if (responder == nullptr) return raise_client_left();
   const http::RequestHead& request = responder->request();
   extensions_.early_hint = request.version == http::Version::Http11;  // RFC 9110 15.2
@@ -58,7 +53,7 @@ PyObject* HttpCycle::receive() {
 }
 
 PythonRef HttpCycle::next_message(bool& pending) {
-  HttpResponder* responder = exchange_.get();
+  HttpResponder* responder = find_responder();
   if (responder == nullptr) return PythonRef::steal(http_disconnect_message());
   if (!request_ended_) {
     std::string& content = application().content;
@@ -83,14 +78,7 @@ PythonRef HttpCycle::next_message(bool& pending) {
   return {};
 }
 
-bool HttpCycle::poll_writable() {
-  HttpResponder* responder = exchange_.get();
-  return responder == nullptr || responder->poll_writable();
-}
-
-void HttpCycle::on_content() {
-  if (!receivers_.empty()) queue();
-}
+void HttpCycle::on_content() { note_received(); }
 
 bool HttpCycle::on_piece(std::string_view content) {
   if (receivers_.empty()) return false;
@@ -101,15 +89,13 @@ bool HttpCycle::on_piece(std::string_view content) {
 }
 
 void HttpCycle::on_writable() {
-  writable_again_ = true;
   sending_file_ = false;
-  queue();
+  note_writable();
 }
 
 void HttpCycle::on_disconnect() {
   state_ = State::Disconnected;
-  client_left_ = true;
-  end_waits();
+  note_client_left();
 }
 
 // --- send ---
@@ -148,7 +134,7 @@ PyObject* HttpCycle::send_start(PyObject* message) {
   }
   if (trailers && !extensions_.trailers) return raise_unavailable(interned().response_trailers);
   length_announced_ = http::has_field(reading->head.fields, "content-length");
-  if (HttpResponder* responder = exchange_.get()) {
+  if (HttpResponder* responder = find_responder()) {
     reading->head.trailers = trailers_announced_ = trailers;
     responder->send_head(reading->head);
     state_ = State::Started;
@@ -171,7 +157,7 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   if (state_ == State::Complete) return completed_none();
   if (state_ == State::Trailers || sending_file_)
     return raise_unexpected(MessageType::HttpResponseBody);
-  HttpResponder* responder = exchange_.get();
+  HttpResponder* responder = find_responder();
   if (responder == nullptr) return send_too_late();
   const SendStatus status = responder->send_content(body.view(), more);
   if (status == SendStatus::TooShort) state_ = State::Complete;
@@ -179,7 +165,7 @@ PyObject* HttpCycle::send_body(PyObject* message) {
   content_begun_ = true;
   if (more == More::No && !trailers_announced_) return sent_all();
   if (more == More::No) state_ = State::Trailers;
-  return responder->poll_writable() ? sent() : wait_to_send();
+  return sent_or_wait();
 }
 
 PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
@@ -197,7 +183,7 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
     return nullptr;
   if (state_ == State::Disconnected) return send_too_late();
   if (is_unexpected()) return raise_unexpected(type);  // that ran the application's code
-  HttpResponder* responder = exchange_.get();
+  HttpResponder* responder = find_responder();
   if (responder == nullptr) return send_too_late();
   response_ends_ = false;  // one that can't be read to its end looks as a client that left
   const SendStatus status = responder->send_file(std::move(file), more);
@@ -205,7 +191,7 @@ PyObject* HttpCycle::send_file(PyObject* message, MessageType type) {
   if (status != SendStatus::Sent) return raise_wrong_length(status);
   if (state_ == State::Disconnected) return send_too_late();  // or the file couldn't be read
   content_begun_ = true;
-  responder = exchange_.get();  // gone if all of it has left
+  responder = find_responder();  // gone if all of it has left
   sending_file_ = responder != nullptr && !responder->poll_writable();
   if (more == More::No && !trailers_announced_) {
     if (!sending_file_) return sent_all();
@@ -223,10 +209,10 @@ PyObject* HttpCycle::send_early_hint(PyObject* message) {
   if (!read_early_hint(message, links, reading->alive)) return nullptr;
   if (state_ == State::Disconnected) return send_too_late();
   if (state_ != State::Expected) return raise_unexpected(MessageType::HttpResponseEarlyHint);
-  HttpResponder* responder = exchange_.get();
+  HttpResponder* responder = find_responder();
   if (responder == nullptr) return send_too_late();
   if (!links.empty()) responder->send_early_hints(links);
-  return responder->poll_writable() ? sent() : wait_to_send();
+  return sent_or_wait();
 }
 
 PyObject* HttpCycle::send_trailers(PyObject* message) {
@@ -237,11 +223,11 @@ PyObject* HttpCycle::send_trailers(PyObject* message) {
   if (state_ == State::Disconnected) return send_too_late();
   if (state_ != State::Trailers || sending_file_)
     return raise_unexpected(MessageType::HttpResponseTrailers);
-  HttpResponder* responder = exchange_.get();
+  HttpResponder* responder = find_responder();
   if (responder == nullptr) return send_too_late();
   responder->send_trailers(reading->head.fields, more);
   if (more == More::No) return sent_all();
-  return responder->poll_writable() ? sent() : wait_to_send();
+  return sent_or_wait();
 }
 
 // The response is complete.
@@ -269,7 +255,7 @@ void HttpCycle::application_failed() { fail(); }
 void HttpCycle::fail() {
   if (state_ == State::Complete || state_ == State::Disconnected) return;
   state_ = State::Complete;
-  if (HttpResponder* responder = exchange_.get()) responder->fail();
+  fail_exchange();
 }
 
 }  // namespace cppasgi::bridge

@@ -10,10 +10,9 @@
 
 namespace cppasgi::bridge {
 
-class HttpCycle final : public Cycle, public HttpHandler {
+class HttpCycle final : public ResponderCycle<HttpResponder, HttpHandler> {
  public:
   HttpCycle(AsgiApplication& application, Handle<HttpResponder> exchange);
-  ~HttpCycle() override;
 
   PyObject* receive() override;
   PyObject* send(PyObject* message) override;
@@ -35,8 +34,6 @@ class HttpCycle final : public Cycle, public HttpHandler {
   };
 
   PyObject* make_scope() override;
-  bool exchange_over() const override { return exchange_.get() == nullptr; }
-  bool poll_writable() override;
   bool listening_lasts() const override { return false; }
   PythonRef next_message(bool& pending) override;
   void application_returned() override;
@@ -50,7 +47,6 @@ class HttpCycle final : public Cycle, public HttpHandler {
   PyObject* sent_all();
   void fail();
 
-  Handle<HttpResponder> exchange_;
   State state_ = State::Expected;
   HttpExtensions extensions_;
   bool trailers_announced_ = false;

@@ -21,16 +21,10 @@ PyObject* raise_wrong_state(const char* text) {
 }  // namespace
 
 WebSocketCycle::WebSocketCycle(AsgiApplication& app, Handle<WebSocketResponder> websocket)
-    : Cycle(app), websocket_(websocket) {
-  websocket_.get()->set_handler(this);
-}
-
-WebSocketCycle::~WebSocketCycle() {
-  if (WebSocketResponder* responder = websocket_.get()) responder->set_handler(nullptr);
-}
+    : ResponderCycle(app, websocket) {}
 
 PyObject* WebSocketCycle::make_scope() {
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   if (responder == nullptr) return raise_client_left();  // before its turn came
   return application().scopes().websocket(responder->request(), responder->connection(),
                                           responder->subprotocols());
@@ -52,36 +46,23 @@ PythonRef WebSocketCycle::next_message(bool& pending) {
     return PythonRef::steal(websocket_disconnect_message(remains_->code, remains_->reason));
   }
   WebSocketMessage message;
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   if (responder != nullptr && responder->take_message(message))
     return PythonRef::steal(websocket_receive_message(message));
   pending = true;
   return {};
 }
 
-bool WebSocketCycle::poll_writable() {
-  WebSocketResponder* responder = websocket_.get();
-  return responder == nullptr || responder->poll_writable();
-}
-
-void WebSocketCycle::on_message() {
-  if (!receivers_.empty()) queue();
-}
-
-void WebSocketCycle::on_writable() {
-  writable_again_ = true;
-  queue();
-}
+void WebSocketCycle::on_message() { note_received(); }
 
 void WebSocketCycle::on_disconnect(std::uint16_t code, std::string_view reason) {
-  client_left_ = true;
   if (state_ != State::Closed) state_ = State::Disconnected;
   remains_ = std::make_unique<Remains>();
   remains_->code = code;
   remains_->reason = reason;
   WebSocketMessage message;
-  while (websocket_.get()->take_message(message)) remains_->messages.push_back(std::move(message));
-  end_waits();
+  while (find_responder()->take_message(message)) remains_->messages.push_back(std::move(message));
+  note_client_left();
 }
 
 // --- send ---
@@ -112,7 +93,7 @@ PyObject* WebSocketCycle::send_accept(PyObject* message) {
   if (!read_accept(message, subprotocol, reading->head.fields, reading->alive)) return nullptr;
   if (is_too_late()) return send_too_late();
   if (state_ != State::Connecting) return raise_wrong_state(kAnswered);
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   const std::vector<std::string>& offered = responder->subprotocols();
   const std::string_view chosen = subprotocol.view();
   if (!chosen.empty() && std::find(offered.begin(), offered.end(), chosen) == offered.end()) {
@@ -127,7 +108,7 @@ PyObject* WebSocketCycle::send_accept(PyObject* message) {
 
 // The client has left, or the application itself has closed or refused.
 bool WebSocketCycle::is_too_late() const {
-  return websocket_.get() == nullptr || state_ == State::Disconnected || state_ == State::Closed;
+  return find_responder() == nullptr || state_ == State::Disconnected || state_ == State::Closed;
 }
 
 PyObject* WebSocketCycle::send_message(PyObject* message) {
@@ -138,13 +119,13 @@ PyObject* WebSocketCycle::send_message(PyObject* message) {
   BytesView bytes;
   if (!read_websocket_send(message, kind, text, bytes)) return nullptr;
   if (is_too_late()) return send_too_late();
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   if (kind == WebSocketMessage::Kind::Text) {
     responder->send_text(text.view());
   } else {
     responder->send_binary(bytes.view());
   }
-  return responder->poll_writable() ? sent() : wait_to_send();
+  return sent_or_wait();
 }
 
 // After the connection has ended this does nothing: consumers close in their disconnect handlers
@@ -153,7 +134,7 @@ PyObject* WebSocketCycle::send_close(PyObject* message) {
   std::uint16_t code = 1000;
   TextView reason;
   if (!read_close(message, code, reason)) return nullptr;
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   if (responder != nullptr && (state_ == State::Connecting || state_ == State::Open)) {
     state_ = State::Closed;
     responder->close(code, reason.view());
@@ -168,7 +149,7 @@ PyObject* WebSocketCycle::send_denial_start(PyObject* message) {
   if (state_ != State::Connecting) return raise_wrong_state(kAnswered);
   reading->head.trailers = false;
   state_ = State::Denying;
-  websocket_.get()->deny_head(reading->head);
+  find_responder()->deny_head(reading->head);
   return completed_none();
 }
 
@@ -180,7 +161,7 @@ PyObject* WebSocketCycle::send_denial_body(PyObject* message) {
   if (state_ != State::Denying)
     return raise_wrong_state(
         "Response has not yet been started but got websocket.http.response.body");
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   if (more == More::No) state_ = State::Closed;
   if (responder->deny_content(body.view(), more) != SendStatus::Sent) {
     PyErr_SetString(PyExc_ValueError, "Response content does not match Content-Length");
@@ -193,7 +174,7 @@ PyObject* WebSocketCycle::send_denial_body(PyObject* message) {
 // --- the application's end ---
 
 void WebSocketCycle::application_returned() {
-  WebSocketResponder* responder = websocket_.get();
+  WebSocketResponder* responder = find_responder();
   if (responder != nullptr && state_ == State::Open) {
     responder->close(1000, {});
   } else if (responder != nullptr && state_ != State::Closed) {
@@ -204,7 +185,7 @@ void WebSocketCycle::application_returned() {
 }
 
 void WebSocketCycle::application_failed() {
-  if (WebSocketResponder* responder = websocket_.get()) responder->fail();
+  fail_exchange();
   leave(1011);
 }
 
@@ -215,7 +196,7 @@ void WebSocketCycle::leave(std::uint16_t code) {
   remains_ = std::make_unique<Remains>();
   remains_->code = code;
   client_left_ = true;
-  if (WebSocketResponder* responder = websocket_.get()) responder->set_handler(nullptr);
+  stop_listening();
 }
 
 }  // namespace cppasgi::bridge

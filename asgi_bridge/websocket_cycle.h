@@ -15,10 +15,9 @@
 
 namespace cppasgi::bridge {
 
-class WebSocketCycle final : public Cycle, public WebSocketHandler {
+class WebSocketCycle final : public ResponderCycle<WebSocketResponder, WebSocketHandler> {
  public:
   WebSocketCycle(AsgiApplication& application, Handle<WebSocketResponder> websocket);
-  ~WebSocketCycle() override;
 
   PyObject* receive() override;
   PyObject* send(PyObject* message) override;
@@ -26,7 +25,6 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
   // --- WebSocketHandler: called while libuv runs ---
 
   void on_message() override;
-  void on_writable() override;
   void on_disconnect(std::uint16_t code, std::string_view reason) override;
 
  private:
@@ -39,8 +37,6 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
   };
 
   PyObject* make_scope() override;
-  bool exchange_over() const override { return websocket_.get() == nullptr; }
-  bool poll_writable() override;
   // Channels receives one message at a time in a task of its own, and the next one only when its
   // consumer has dealt with that.
   bool listening_lasts() const override { return true; }
@@ -64,7 +60,6 @@ class WebSocketCycle final : public Cycle, public WebSocketHandler {
     std::string reason;
   };
 
-  Handle<WebSocketResponder> websocket_;
   State state_ = State::Connecting;
   bool connect_given_ = false;
   std::unique_ptr<Remains> remains_;  // once it is over
