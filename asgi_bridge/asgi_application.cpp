@@ -175,7 +175,7 @@ void AsgiApplication::log_cancellation(PyObject* exception) {
   if (text) call_logger(interned().error, text.get(), exception);
 }
 
-void AsgiApplication::log_departure(PyObject* exception) {
+void AsgiApplication::log_client_disconnected(PyObject* exception) {
   const PythonRef text = PythonRef::steal(
       to_text("The application's send() raised as its client has left, which ended the call"));
   if (text) call_logger(interned().debug, text.get(), exception);

@@ -107,10 +107,10 @@ class AsgiApplication final : public Application {
     return patience_.count() != 0 && std::chrono::floor<milliseconds>(time) >= patience_;
   }
   // Each writes a line to the log. Never raises.
-  void log_exception(PyObject* exception);     // of the application
-  void log_cancellation(PyObject* exception);  // that wasn't the server's
-  void log_departure(PyObject* exception);     // the application ended with its client's
-  void log_endless_sender();                   // which has called send() just now
+  void log_exception(PyObject* exception);            // of the application
+  void log_cancellation(PyObject* exception);         // that wasn't the server's
+  void log_client_disconnected(PyObject* exception);  // the application ended with its client's
+  void log_endless_sender();                          // which has called send() just now
   void log_error(const char* text);
 
   // Reused by the cycles for messages.

@@ -5,7 +5,7 @@
 
 #include "asgi_bridge/application_call.h"
 #include "asgi_bridge/asgi_application.h"
-#include "asgi_bridge/departure.h"
+#include "asgi_bridge/client_disconnect.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/loop_bridge.h"
 
@@ -83,13 +83,13 @@ bool Cycle::raised() {
   const LoopBridge::Quiet quiet(loop_bridge());
   TakenException exception;
   PyObject* value = exception.get();
-  const bool is_ours = is_departure(value);
+  const bool is_ours = is_client_disconnected(value);
   const bool is_cancellation =
       !is_ours && PyErr_GivenExceptionMatches(value, interned().cancelled_error) != 0;
   const bool is_error =
       !is_ours && !is_cancellation && PyErr_GivenExceptionMatches(value, PyExc_Exception) != 0;
   if (is_ours) {
-    application_->log_departure(value);
+    application_->log_client_disconnected(value);
   } else if (is_error) {
     application_->log_exception(value);
   } else if (is_cancellation && running_ && !cancelled_) {
@@ -170,10 +170,10 @@ PyObject* Cycle::send_too_late() { return make_notice(*this, nullptr, Yields::Ye
 PyObject* Cycle::sent_too_late() {
   const auto now = std::chrono::steady_clock::now();
   if (too_late_since_ == std::chrono::steady_clock::time_point{}) too_late_since_ = now;
-  if (!may_send_on(party(current_task().get()))) return raise_client_left();
+  if (!may_send_on(party(current_task().get()))) return raise_client_disconnected();
   if (!application_->is_over_patience(now - too_late_since_)) Py_RETURN_NONE;
   if (!std::exchange(reported_too_late_, true)) application_->log_endless_sender();
-  return raise_client_left();
+  return raise_client_disconnected();
 }
 
 void Cycle::note_listener() { note_listener(current_task().get()); }

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "asgi_bridge/asgi_application.h"
-#include "asgi_bridge/departure.h"
+#include "asgi_bridge/client_disconnect.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/python_values.h"
 #include "server/http/trailers.h"
@@ -38,7 +38,7 @@ HttpCycle::HttpCycle(AsgiApplication& app, Handle<HttpResponder> exchange)
 
 PyObject* HttpCycle::make_scope() {
   HttpResponder* responder = find_responder();
-  if (responder == nullptr) return raise_client_left();
+  if (responder == nullptr) return raise_client_disconnected();
   const http::RequestHead& request = responder->request();
   extensions_.early_hint = request.version == http::Version::Http11;  // RFC 9110 15.2
   extensions_.trailers = http::accepts_trailers(request);

@@ -20,7 +20,7 @@
 #include "asgi_bridge/application_call.h"
 #include "asgi_bridge/asgi_server.h"
 #include "asgi_bridge/awaitable.h"
-#include "asgi_bridge/departure.h"
+#include "asgi_bridge/client_disconnect.h"
 #include "asgi_bridge/interned.h"
 #include "asgi_bridge/interpreter_end.h"
 #include "asgi_bridge/loop_bridge.h"
@@ -358,7 +358,7 @@ void raise_os_error(std::exception_ptr thrown) {
 
 void cppasgi::bridge::define_module(py::module_& module) {
   if (init_interned() != 0 || init_messages() != 0 || init_completed() != 0 ||
-      init_waiters() != 0 || init_application_calls() != 0 || init_departure() != 0 ||
+      init_waiters() != 0 || init_application_calls() != 0 || init_client_disconnect() != 0 ||
       init_loop_bridge() != 0 || init_loop_handle() != 0) {
     throw py::error_already_set();
   }

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "asgi_bridge/asgi_application.h"
-#include "asgi_bridge/departure.h"
+#include "asgi_bridge/client_disconnect.h"
 #include "asgi_bridge/interned.h"
 
 namespace cppasgi::bridge {
@@ -25,7 +25,7 @@ WebSocketCycle::WebSocketCycle(AsgiApplication& app, Handle<WebSocketResponder> 
 
 PyObject* WebSocketCycle::make_scope() {
   WebSocketResponder* responder = find_responder();
-  if (responder == nullptr) return raise_client_left();  // before its turn came
+  if (responder == nullptr) return raise_client_disconnected();  // before its turn came
   return application().scopes().websocket(responder->request(), responder->connection(),
                                           responder->subprotocols());
 }

@@ -1,4 +1,4 @@
-#include "asgi_bridge/departure.h"
+#include "asgi_bridge/client_disconnect.h"
 
 #include <string_view>
 #include <utility>
@@ -61,7 +61,7 @@ void notice_dealloc(PyObject* self) noexcept {
   free_object(self);
 }
 
-bool is_departure_at(PyObject* exception, int depth) {
+bool is_client_disconnected_at(PyObject* exception, int depth) {
   constexpr int kDeepest = 8;
   if (PyErr_GivenExceptionMatches(exception, interned().client_disconnected) != 0) return true;
   if (depth == kDeepest) return false;
@@ -72,24 +72,24 @@ bool is_departure_at(PyObject* exception, int depth) {
       return false;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(parts.get()); ++i) {
-      if (!is_departure_at(PyTuple_GET_ITEM(parts.get(), i), depth + 1)) return false;
+      if (!is_client_disconnected_at(PyTuple_GET_ITEM(parts.get(), i), depth + 1)) return false;
     }
     return true;
   }
   const std::string_view name = Py_TYPE(exception)->tp_name;
   if (name.find("Disconnect") == std::string_view::npos) return false;
   const PythonRef context = PythonRef::steal(PyException_GetContext(exception));
-  return context && is_departure_at(context.get(), depth + 1);
+  return context && is_client_disconnected_at(context.get(), depth + 1);
 }
 
 }  // namespace
 
-PyObject* raise_client_left() {
+PyObject* raise_client_disconnected() {
   PyErr_SetString(interned().client_disconnected, kClientLeft);
   return nullptr;
 }
 
-bool is_departure(PyObject* exception) { return is_departure_at(exception, 0); }
+bool is_client_disconnected(PyObject* exception) { return is_client_disconnected_at(exception, 0); }
 
 PyObject* make_notice(Cycle& cycle, PyObject* message, Yields yields) {
   auto* notice = PyObject_GC_New(Notice, notice_type);
@@ -108,7 +108,7 @@ PyObject* make_notice(Cycle& cycle, PyObject* message, Yields yields) {
   return object;
 }
 
-int init_departure() {
+int init_client_disconnect() {
   static PyMethodDef notice_methods[] = {CPPASGI_COROUTINE_METHODS(&notice_send, &notice_abandon),
                                          {nullptr, nullptr, 0, nullptr}};
   static PyType_Slot notice_slots[] = {{Py_tp_dealloc, as_slot(&notice_dealloc)},

@@ -12,15 +12,15 @@ class Cycle;
 constexpr const char* kClientLeft = "the client has left";
 
 // Makes the type; -1 with a Python exception when it can't.
-int init_departure();
+int init_client_disconnect();
 
 // Null with ClientDisconnected.
-PyObject* raise_client_left();
+PyObject* raise_client_disconnected();
 
 // Is the exception ClientDisconnected? Or one in which frameworks pass that on: Starlette's
 // ClientDisconnect and WebSocketDisconnect have it as their context, task groups put it into an
 // ExceptionGroup. Anything else that was raised meanwhile, as in a `finally`, is not.
-bool is_departure(PyObject* exception);
+bool is_client_disconnected(PyObject* exception);
 
 enum class Yields : bool { No, Yes };
 
