@@ -15,10 +15,10 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// --- Channel: receive or send, as the application gets them. The garbage collector can't clear
-// one: whatever refers to it through its cycle is cleared there. ---
+// --- AsgiCallable: receive or send, as the application gets them. The garbage collector can't
+// clear them: whatever refers to them through their cycle is cleared there. ---
 
-struct Channel {
+struct AsgiCallable {
   PyObject_HEAD
   vectorcallfunc vectorcall;
   Cycle* cycle;  // counted
@@ -31,7 +31,7 @@ PyTypeObject* send_type = nullptr;
 // of the call.
 template <typename Call>
 PyObject* call_cycle(PyObject* self, Call&& call) {
-  Cycle& cycle = *reinterpret_cast<Channel*>(self)->cycle;
+  Cycle& cycle = *reinterpret_cast<AsgiCallable*>(self)->cycle;
   const LoopBridge::Quiet quiet(cycle.loop_bridge());
   PyObject* awaitable = call(cycle);
   return awaitable != nullptr ? awaitable : raising();
@@ -59,27 +59,27 @@ PyObject* call_send(PyObject* self, PyObject* const* arguments, std::size_t coun
   return call_cycle(self, [&](Cycle& cycle) { return cycle.send(arguments[0]); });
 }
 
-PyObject* make_channel(PyTypeObject* type, vectorcallfunc function, Cycle* cycle) {
-  auto* channel = PyObject_GC_New(Channel, type);
-  if (channel == nullptr) return nullptr;
-  channel->vectorcall = function;
-  channel->cycle = cycle;
+PyObject* make_asgi_callable(PyTypeObject* type, vectorcallfunc function, Cycle* cycle) {
+  auto* callable = PyObject_GC_New(AsgiCallable, type);
+  if (callable == nullptr) return nullptr;
+  callable->vectorcall = function;
+  callable->cycle = cycle;
   cycle->add_reference();
-  auto* object = reinterpret_cast<PyObject*>(channel);
+  auto* object = reinterpret_cast<PyObject*>(callable);
   PyObject_GC_Track(object);
   return object;
 }
 
-int channel_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+int asgi_callable_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(reinterpret_cast<Channel*>(self)->cycle->owner());
+  Py_VISIT(reinterpret_cast<AsgiCallable*>(self)->cycle->owner());
   return 0;
 }
 
-void channel_dealloc(PyObject* self) noexcept {
+void asgi_callable_dealloc(PyObject* self) noexcept {
   hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
-  reinterpret_cast<Channel*>(self)->cycle->drop_reference();
+  reinterpret_cast<AsgiCallable*>(self)->cycle->drop_reference();
   free_object(self);
 }
 
@@ -252,7 +252,7 @@ void application_call_dealloc(PyObject* self) noexcept {
   free_object(self);
 }
 
-PyTypeObject* make_channel_type(PyType_Spec& spec) {
+PyTypeObject* make_asgi_callable_type(PyType_Spec& spec) {
   PythonRef type = PythonRef::steal(PyType_FromSpec(&spec));
   if (!type) return nullptr;
   // inspect and asgiref take them for coroutine functions, as the closures of other servers are.
@@ -274,9 +274,11 @@ PyTypeObject* make_channel_type(PyType_Spec& spec) {
 
 }  // namespace
 
-PyObject* make_receive(Cycle& cycle) { return make_channel(receive_type, &call_receive, &cycle); }
+PyObject* make_receive(Cycle& cycle) {
+  return make_asgi_callable(receive_type, &call_receive, &cycle);
+}
 
-PyObject* make_send(Cycle& cycle) { return make_channel(send_type, &call_send, &cycle); }
+PyObject* make_send(Cycle& cycle) { return make_asgi_callable(send_type, &call_send, &cycle); }
 
 PyObject* make_application_call(Cycle& cycle) {
   auto* call = PyObject_GC_New(ApplicationCall, application_call_type);
@@ -291,19 +293,19 @@ PyObject* make_application_call(Cycle& cycle) {
 }
 
 int init_application_calls() {
-  static PyMemberDef channel_members[] = {
-      {"__vectorcalloffset__", T_PYSSIZET, offsetof(Channel, vectorcall), READONLY, nullptr},
+  static PyMemberDef asgi_callable_members[] = {
+      {"__vectorcalloffset__", T_PYSSIZET, offsetof(AsgiCallable, vectorcall), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr}};
-  static PyType_Slot channel_slots[] = {{Py_tp_dealloc, as_slot(&channel_dealloc)},
-                                        {Py_tp_traverse, as_slot(&channel_traverse)},
-                                        {Py_tp_call, as_slot(&PyVectorcall_Call)},
-                                        {Py_tp_members, channel_members},
-                                        {0, nullptr}};
-  constexpr unsigned kChannelFlags = kCollectedType | Py_TPFLAGS_HAVE_VECTORCALL;
-  static PyType_Spec receive_spec = {"cppasgi._native.Receive", sizeof(Channel), 0, kChannelFlags,
-                                     channel_slots};
-  static PyType_Spec send_spec = {"cppasgi._native.Send", sizeof(Channel), 0, kChannelFlags,
-                                  channel_slots};
+  static PyType_Slot asgi_callable_slots[] = {{Py_tp_dealloc, as_slot(&asgi_callable_dealloc)},
+                                              {Py_tp_traverse, as_slot(&asgi_callable_traverse)},
+                                              {Py_tp_call, as_slot(&PyVectorcall_Call)},
+                                              {Py_tp_members, asgi_callable_members},
+                                              {0, nullptr}};
+  constexpr unsigned kCallableFlags = kCollectedType | Py_TPFLAGS_HAVE_VECTORCALL;
+  static PyType_Spec receive_spec = {"cppasgi._native.Receive", sizeof(AsgiCallable), 0,
+                                     kCallableFlags, asgi_callable_slots};
+  static PyType_Spec send_spec = {"cppasgi._native.Send", sizeof(AsgiCallable), 0, kCallableFlags,
+                                  asgi_callable_slots};
   static PyMethodDef call_methods[] = {
       {"send", &send_by<&application_call_send>, METH_O, nullptr},
       {"throw", as_method(&application_call_throw), METH_FASTCALL, nullptr},
@@ -318,8 +320,8 @@ int init_application_calls() {
                                      {0, nullptr}};
   static PyType_Spec call_spec = {"cppasgi._native.ApplicationCall", sizeof(ApplicationCall), 0,
                                   kCollectedType, call_slots};
-  if ((receive_type = make_channel_type(receive_spec)) == nullptr) return -1;
-  if ((send_type = make_channel_type(send_spec)) == nullptr) return -1;
+  if ((receive_type = make_asgi_callable_type(receive_spec)) == nullptr) return -1;
+  if ((send_type = make_asgi_callable_type(send_spec)) == nullptr) return -1;
   if ((application_call_type = make_coroutine_type(call_spec)) == nullptr) return -1;
   return 0;
 }

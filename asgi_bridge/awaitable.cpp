@@ -229,7 +229,7 @@ bool WaitLoop::init() {
       PythonRef::steal(PyObject_CallMethodOneArg(finished.get(), interned().set_result, Py_None)));
 }
 
-PyObject* WaiterList::park(const WaitLoop& loop) {
+PyObject* WaiterList::wait(const WaitLoop& loop) {
   auto* waiter = PyObject_GC_New(Waiter, waiter_type);
   if (waiter == nullptr) return nullptr;
   waiter->list = this;

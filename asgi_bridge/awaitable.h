@@ -63,7 +63,7 @@ class WaiterList {
 
   bool empty() const { return first_ == nullptr; }
   // Adds a wait. New reference, or null with a Python exception.
-  PyObject* park(const WaitLoop& loop);
+  PyObject* wait(const WaitLoop& loop);
   // Ends the oldest wait with `value`. False with a Python exception when the task's step raised
   // (SystemExit and the like).
   bool resolve_first(PythonRef value);

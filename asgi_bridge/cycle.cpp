@@ -151,7 +151,7 @@ bool Cycle::wake() {
 PyObject* Cycle::next_or_wait() {
   bool pending = false;
   PythonRef message = next_message(pending);
-  return pending ? receivers_.park(wait_loop()) : completed_with(message.release());
+  return pending ? receivers_.wait(wait_loop()) : completed_with(message.release());
 }
 
 PyObject* Cycle::first_message(PyObject* message) {

@@ -138,7 +138,7 @@ class Cycle {
   PyObject* last_message(PyObject* message);
   // What send() returns when it need not wait, when it does, and when the connection tells which.
   PyObject* sent();
-  PyObject* wait_to_send() { return senders_.park(wait_loop()); }
+  PyObject* wait_to_send() { return senders_.wait(wait_loop()); }
   PyObject* sent_or_wait() { return poll_writable() ? sent() : wait_to_send(); }
   // The same once the client has left. Where somebody listens for that, the message is dropped:
   // that one hears of it first and has time to act. So is one of a response that comes to an end
