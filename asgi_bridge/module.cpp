@@ -142,7 +142,7 @@ void define_options(py::module_& module) {
   def_value(options, "access_log_format", &ServerOptions::access_log_format);
   def_value(options, "backlog", &ServerOptions::backlog);
   def_value(options, "metrics_fd", &ServerOptions::metrics_fd);
-  def_value(options, "metrics_slot", &ServerOptions::metrics_slot);
+  def_value(options, "metrics_index", &ServerOptions::metrics_index);
   options.def_property(
       "daphne_strict", [](const AsgiServerOptions& self) { return self.server.daphne_strict; },
       [](AsgiServerOptions& self, bool value) {
@@ -273,13 +273,13 @@ void define_server(py::module_& module) {
       .def_property_readonly("running_applications", &AsgiServer::running_applications);
 }
 
-// Tells of the loop's silence in a block of the board; -1 is none.
+// Tells of the loop's silence in a block of the metrics memory; -1 is none.
 std::unique_ptr<LoopGuard> make_loop_guard(double limit, double period, int dump_signal, int status,
-                                           int metrics_fd, std::size_t metrics_slot) {
+                                           int metrics_fd, std::size_t metrics_index) {
   LoopGuard::OnSilence on_silence;
   if (metrics_fd >= 0) {
     // A mapping of its own: the guard's thread may outlive the server's by a moment.
-    auto block = std::make_shared<cppasgi::MetricsBlock>(metrics_fd, metrics_slot);
+    auto block = std::make_shared<cppasgi::MetricsBlock>(metrics_fd, metrics_index);
     on_silence = [block](std::chrono::nanoseconds silence) {
       (*block)->loop_silence.set(static_cast<std::uint64_t>(silence.count()));
     };
@@ -291,7 +291,7 @@ std::unique_ptr<LoopGuard> make_loop_guard(double limit, double period, int dump
 void define_process(py::module_& module) {
   py::class_<LoopGuard>(module, "LoopGuard")
       .def(py::init(&make_loop_guard), py::arg("limit"), py::arg("period"), py::arg("dump_signal"),
-           py::arg("status"), py::arg("metrics_fd"), py::arg("metrics_slot"))
+           py::arg("status"), py::arg("metrics_fd"), py::arg("metrics_index"))
       .def("beat", &LoopGuard::beat)
       .def("stop", &LoopGuard::stop);
   module.def("write_last_words_as_json", &cppasgi::write_last_words_as_json);

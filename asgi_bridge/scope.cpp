@@ -202,27 +202,27 @@ PyObject* ScopeMaker::to_server(const Address& address) {
 }
 
 PyObject* ScopeMaker::AddressCache::get(const Address& address) {
-  Slot& slot = pairs_[address.port % kSlots];
-  if (!slot.pair || slot.port != address.port || slot.host != address.host) {
-    slot.pair = PythonRef::steal(to_pair(to_text(address.host), PyLong_FromLong(address.port)));
-    slot.host = address.host;
-    slot.port = address.port;
+  Entry& entry = pairs_[address.port % kEntries];
+  if (!entry.pair || entry.port != address.port || entry.host != address.host) {
+    entry.pair = PythonRef::steal(to_pair(to_text(address.host), PyLong_FromLong(address.port)));
+    entry.host = address.host;
+    entry.port = address.port;
   }
-  return Py_XNewRef(slot.pair.get());
+  return Py_XNewRef(entry.pair.get());
 }
 
 PyObject* ScopeMaker::NameCache::get(std::string_view name) {
   if (name.empty() || name.size() > kLongestName) return to_bytes(name);
   std::uint32_t hash = 2166136261U;  // FNV-1a
   for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 16777619U;
-  PythonRef& slot = names_[hash % kSlots];
-  PyObject* cached = slot.get();
+  PythonRef& entry = names_[hash % kEntries];
+  PyObject* cached = entry.get();
   if (cached == nullptr ||
       name != std::string_view(PyBytes_AS_STRING(cached),
                                static_cast<std::size_t>(PyBytes_GET_SIZE(cached)))) {
-    slot = PythonRef::steal(to_bytes(name));
+    entry = PythonRef::steal(to_bytes(name));
   }
-  return Py_XNewRef(slot.get());
+  return Py_XNewRef(entry.get());
 }
 
 }  // namespace cppasgi::bridge

@@ -51,9 +51,9 @@ class ScopeMaker {
     PyObject* get(std::string_view name);  // new reference, or null
 
    private:
-    static constexpr std::size_t kSlots = 256;
+    static constexpr std::size_t kEntries = 256;
     static constexpr std::size_t kLongestName = 64;
-    std::array<PythonRef, kSlots> names_;
+    std::array<PythonRef, kEntries> names_;
   };
 
   // The same for (host, port): a connection's requests share the tuple.
@@ -62,13 +62,13 @@ class ScopeMaker {
     PyObject* get(const Address& address);  // new reference, or null
 
    private:
-    static constexpr std::size_t kSlots = 256;
-    struct Slot {
+    static constexpr std::size_t kEntries = 256;
+    struct Entry {
       std::string host;
       std::uint16_t port = 0;
       PythonRef pair;
     };
-    std::array<Slot, kSlots> pairs_;
+    std::array<Entry, kEntries> pairs_;
   };
 
   PyObject* to_client(const Address& address);

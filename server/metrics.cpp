@@ -265,19 +265,19 @@ std::size_t metrics_bytes() {
   return (sizeof(Metrics) + page - 1) / page * page;
 }
 
-MetricsBlock::MetricsBlock(int fd, std::size_t slot) {
+MetricsBlock::MetricsBlock(int fd, std::size_t index) {
   const std::size_t bytes = metrics_bytes();
   if (fd >= 0) {
     struct stat file{};
     if (fstat(fd, &file) != 0) throw std::system_error(errno, std::generic_category(), "metrics");
     // Beyond its end the first counter would be a bus error.
-    if (static_cast<std::size_t>(file.st_size) / bytes <= slot) {
+    if (static_cast<std::size_t>(file.st_size) / bytes <= index) {
       throw std::system_error(EINVAL, std::generic_category(), "metrics");
     }
   }
   const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd,
-                      fd < 0 ? 0 : static_cast<off_t>(slot * bytes));
+                      fd < 0 ? 0 : static_cast<off_t>(index * bytes));
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
   metrics_ = static_cast<Metrics*>(memory);  // zeros are a Metrics
 }

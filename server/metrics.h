@@ -215,14 +215,14 @@ std::size_t metrics_bytes();
 // The memory of one block.
 class MetricsBlock {
  public:
-  // Block `slot` of the file `fd`, which may be closed afterwards; private memory for -1. Throws
+  // Block `index` of the file `fd`, which may be closed afterwards; private memory for -1. Throws
   // std::system_error.
-  MetricsBlock(int fd, std::size_t slot);
+  MetricsBlock(int fd, std::size_t index);
   ~MetricsBlock();
   MetricsBlock(const MetricsBlock&) = delete;
   MetricsBlock& operator=(const MetricsBlock&) = delete;
 
-  // In a forked child: counts in memory of its own from now on, at the same place.
+  // In a forked child: counts in memory of its own from now on, at the same address.
   void disown();
 
   Metrics& operator*() const { return *metrics_; }

@@ -133,9 +133,9 @@ struct ServerOptions {
   std::string access_log_format = "daphne";     // see session/access_log_format.h
   std::vector<std::string> access_log_exclude;  // paths, as on the request line, without a line
   int backlog = 2048;                           // listen(2)
-  int metrics_fd = -1;           // of a file with blocks of metrics.h; may be closed once
-                                 // the server exists. -1: counted for nobody
-  std::size_t metrics_slot = 0;  // which block of it
+  int metrics_fd = -1;            // of a file with blocks of metrics.h; may be closed once
+                                  // the server exists. -1: counted for nobody
+  std::size_t metrics_index = 0;  // which block of it
   // Daphne's behaviour where its own tests ask for it: an HTTP/1.0 client gets its version in the
   // status line, no response gets a Content-Length that the application didn't give it, and a
   // WebSocket client that breaks the protocol is cut off without a close frame.

@@ -65,7 +65,7 @@ class LoopGuard:
         dump_signal: int,
         status: int,
         metrics_fd: int,
-        metrics_slot: int,
+        metrics_index: int,
     ) -> None:
         """Starts a thread.
 
@@ -76,7 +76,7 @@ class LoopGuard:
             dump_signal: what the calling thread gets before the end, if that has a handler.
             status: exit status of the end.
             metrics_fd: descriptor of a board in which to tell of the loop's silence, or -1.
-            metrics_slot: which of its blocks.
+            metrics_index: which of its blocks.
         """
 
     def beat(self) -> None:
@@ -153,7 +153,7 @@ class ServerOptions:
     metrics_fd: int
     """Descriptor of a file with blocks of `METRICS_BYTES`, or -1 for none; see
     `cppasgi.observing.board`. It may be closed once the server exists."""
-    metrics_slot: int
+    metrics_index: int
     """Which of its blocks the server counts in."""
     headers: list[tuple[str, str]]
     """Fields of every final response and handshake that has none of that name."""

@@ -140,7 +140,7 @@ def test_a_heartbeat_is_on_the_board_as_long_as_the_server_lives() -> None:
     board = MetricsBoard.create(slots=1)
     slot = board.allocate()
     options = _native.ServerOptions()
-    options.metrics_fd, options.metrics_slot = slot.fd, slot.place
+    options.metrics_fd, options.metrics_index = slot.fd, slot.place
     loop = asyncio.new_event_loop()
     server = _native.Server(ignore, loop, options, str)
     before = time.monotonic_ns()
@@ -159,7 +159,7 @@ def test_a_heartbeat_is_on_the_board_as_long_as_the_server_lives() -> None:
 def test_a_place_that_is_not_on_the_board_is_refused() -> None:
     board = MetricsBoard.create(slots=1)
     options = _native.ServerOptions()
-    options.metrics_fd, options.metrics_slot = board.fileno(), 3
+    options.metrics_fd, options.metrics_index = board.fileno(), 3
     loop = asyncio.new_event_loop()
     with pytest.raises(OSError, match="Invalid argument"):
         _native.Server(ignore, loop, options, str)

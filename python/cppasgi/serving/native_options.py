@@ -40,7 +40,7 @@ def native_options(server: Server) -> _native.ServerOptions:
     options.access_log_fd = -1 if server.access_log is None else server.access_log.fileno()
     if server.metrics is not None:
         options.metrics_fd = server.metrics.fd
-        options.metrics_slot = server.metrics.place
+        options.metrics_index = server.metrics.place
     options.response_start_timeout = server.http_timeout
     options.request_head_timeout = server.timeout_request_header
     options.request_content_timeout = server.timeout_request_body

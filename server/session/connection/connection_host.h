@@ -23,7 +23,7 @@ inline std::chrono::milliseconds deadline_after(std::chrono::milliseconds since,
 class ConnectionHost {
  public:
   explicit ConnectionHost(const ServerOptions& options_in)
-      : options(options_in), metrics(options_in.metrics_fd, options_in.metrics_slot) {}
+      : options(options_in), metrics(options_in.metrics_fd, options_in.metrics_index) {}
 
   const ServerOptions options;
   MetricsBlock metrics;
