@@ -114,7 +114,7 @@ bool LoopBridge::attach() {
   if (!tick_ || !soon_ || !on_timer_ || !context_ || !fd) return false;
   return PythonRef::steal(PyObject_CallMethodObjArgs(asyncio_loop_.get(), interned().add_reader,
                                                      fd.get(), tick_.get(), nullptr)) &&
-         set_guest(asyncio_loop_.get(), loop_.backend_fd(), tick_.get());
+         set_embedded_poller(asyncio_loop_.get(), loop_.backend_fd(), tick_.get());
 }
 
 // Ends all calls of ours; returns the asyncio loop, null if that was done before.
@@ -124,7 +124,7 @@ PythonRef LoopBridge::let_go() {
   disarm(on_timer_);
   loop_.set_on_touched({});
   PythonRef asyncio_loop = std::move(asyncio_loop_);
-  if (asyncio_loop) clear_guest(asyncio_loop.get());
+  if (asyncio_loop) clear_embedded_poller(asyncio_loop.get());
   return asyncio_loop;
 }
 

@@ -1,6 +1,6 @@
-// libuv's loop as a guest of an asyncio loop: asyncio watches libuv's descriptor, and a tick runs
-// libuv when it is readable, when a libuv timer is due, and when Python started something. The only
-// file that knows both loops. Loop thread, with the GIL.
+// Embeds libuv's loop in an asyncio loop: asyncio watches libuv's descriptor, and a tick runs libuv
+// when that is readable, when a libuv timer is due, and when Python has started something. This is
+// the only file that knows both loops. Loop thread, with the GIL.
 #pragma once
 
 #include <Python.h>
@@ -27,7 +27,7 @@ class LoopBridge {
   LoopBridge(const LoopBridge&) = delete;
   LoopBridge& operator=(const LoopBridge&) = delete;
 
-  // Starts to be a guest; false with a Python exception (the loop has no add_reader).
+  // Embeds the loop; false with a Python exception, as when the asyncio loop has no add_reader().
   bool attach();
   // Ends it. Callbacks that asyncio still holds do nothing from then on. Never raises.
   void detach();

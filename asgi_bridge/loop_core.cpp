@@ -208,7 +208,7 @@ int core_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   Py_VISIT(core->popleft);
   Py_VISIT(core->scheduled);
   Py_VISIT(core->keys);
-  Py_VISIT(core->guest);
+  Py_VISIT(core->poller);
   return 0;
 }
 
@@ -221,7 +221,7 @@ int core_clear(PyObject* self) noexcept {
   Py_CLEAR(core->popleft);
   Py_CLEAR(core->scheduled);
   Py_CLEAR(core->keys);
-  Py_CLEAR(core->guest);
+  Py_CLEAR(core->poller);
   return 0;
 }
 
@@ -237,18 +237,18 @@ PyTypeObject* core_type = nullptr;
 
 }  // namespace
 
-bool set_guest(PyObject* loop, int fd, PyObject* callback) {
+bool set_embedded_poller(PyObject* loop, int fd, PyObject* callback) {
   if (PyObject_TypeCheck(loop, core_type) == 0) return true;
   PythonRef handle = make_handle(loop, callback, nullptr, 0, nullptr);
   if (!handle) return false;
   LoopCore* core = LoopCore::of(loop);
-  core->guest_fd = fd;
-  Py_XSETREF(core->guest, handle.release());
+  core->poller_fd = fd;
+  Py_XSETREF(core->poller, handle.release());
   return true;
 }
 
-void clear_guest(PyObject* loop) {
-  if (PyObject_TypeCheck(loop, core_type) != 0) Py_CLEAR(LoopCore::of(loop)->guest);
+void clear_embedded_poller(PyObject* loop) {
+  if (PyObject_TypeCheck(loop, core_type) != 0) Py_CLEAR(LoopCore::of(loop)->poller);
 }
 
 PyObject* make_loop_core_type() {

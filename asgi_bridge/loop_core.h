@@ -11,11 +11,12 @@ namespace cppasgi::bridge {
 // init_loop_handle().
 PyObject* make_loop_core_type();
 
-// Makes `callback` the guest of a loop that has an add_reader() for `fd` already: called without
-// asyncio's machinery as soon as the descriptor is readable, before what else is ready, and
-// what it makes ready runs in the same turn. In a copy of the current context. False with a Python
-// exception. Does nothing for a loop of another type. One guest for each loop.
-bool set_guest(PyObject* loop, int fd, PyObject* callback);
-void clear_guest(PyObject* loop);
+// Gives a loop its embedded poller: another poller (libuv's epoll), whose descriptor `fd` the loop
+// watches by add_reader() already. As soon as `fd` is readable, `callback` is called in a copy of
+// the context that is current now, before any other callback and without asyncio's part in it, and
+// what it makes ready runs in the same turn. A loop has at most one. Does nothing for a loop that
+// isn't a LoopCore; false with a Python exception.
+bool set_embedded_poller(PyObject* loop, int fd, PyObject* callback);
+void clear_embedded_poller(PyObject* loop);
 
 }  // namespace cppasgi::bridge

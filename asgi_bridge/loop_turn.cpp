@@ -88,8 +88,8 @@ bool add_watcher(PyObject* self, PyObject* handle, PyObject* fileobj, PyObject* 
 bool add_event(PyObject* self, const net::EpollWaiter::Event& event) {
   constexpr long kRead = 1, kWrite = 2;  // selectors.EVENT_READ, EVENT_WRITE
   LoopCore* core = LoopCore::of(self);
-  if (event.fd == core->guest_fd && core->guest != nullptr) {
-    core->guest_ready = true;
+  if (event.fd == core->poller_fd && core->poller != nullptr) {
+    core->poller_ready = true;
     return true;
   }
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(event.fd));
@@ -166,9 +166,9 @@ bool run_turn(PyObject* self) {
   if (std::isnan(due)) return false;
   const int timeout = timeout_of(core, due);
   if (timeout < -1 || !wait(self, timeout) || !move_due_timers(core, due)) return false;
-  if (std::exchange(core->guest_ready, false)) {
-    const PythonRef guest = PythonRef::share(core->guest);
-    if (guest && !run_handle(self, guest.get())) return false;
+  if (std::exchange(core->poller_ready, false)) {
+    const PythonRef poller = PythonRef::share(core->poller);
+    if (poller && !run_handle(self, poller.get())) return false;
   }
   // What these add is run in the next turn. One of them may run them all itself (nest_asyncio).
   for (Py_ssize_t left = count_ready(core); left > 0; --left) {

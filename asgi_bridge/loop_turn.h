@@ -28,9 +28,9 @@ struct LoopCore {
   Py_ssize_t timer_cancelled_count;
   PyObject* keys;            // descriptor: selectors.SelectorKey
   net::EpollWaiter* waiter;  // owned; null before _watch()
-  PyObject* guest;           // set_guest()'s handle; null without one
-  int guest_fd;
-  bool guest_ready;
+  PyObject* poller;          // set_embedded_poller()'s handle; null for none
+  int poller_fd;
+  bool poller_ready;
   unsigned long thread;  // that runs the turns
   bool closed;
   bool stopping;

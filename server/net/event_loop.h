@@ -1,5 +1,5 @@
 // libuv's loop with what all streams of it share: one read buffer, and the note that it must run
-// again. Runs by itself (run) or as a guest of another loop (run_ready with backend_fd and
+// again. Runs by itself (run_once) or embedded in another loop (run_ready with backend_fd and
 // next_due). One thread, the one that made it. The process must ignore SIGPIPE: writes of libuv
 // raise it.
 #pragma once
@@ -34,7 +34,7 @@ class EventLoop {
   // started only in the next round.
   void run_pending();
 
-  // As a guest: run_ready() is due when this descriptor is readable, at next_due() on now()'s
+  // Embedded in another loop: run_ready() is due when this descriptor is readable, at next_due() on now()'s
   // clock, and when touched().
   int backend_fd() const;
   std::optional<std::chrono::milliseconds> next_due() const;  // none: no timer is running
@@ -49,8 +49,8 @@ class EventLoop {
   void set_on_touched(std::function<void()> on_touched) { on_touched_ = std::move(on_touched); }
 
   // Milliseconds of a steady clock. Reading it costs, so it stands still while libuv dispatches a
-  // round and while there is a Standstill. Otherwise each call reads it: as a guest, libuv may not
-  // have run for long.
+  // round and while there is a Standstill. Otherwise each call reads it: embedded in another
+  // loop, libuv may not have run for long.
   std::chrono::milliseconds now() const;
   class Standstill;
 

@@ -1,4 +1,4 @@
-// Timers, the loop by itself and as a guest of another one.
+// Timers, the loop by itself and embedded in another one.
 #include "server/net/event_loop.h"
 
 #include <chrono>
@@ -110,7 +110,7 @@ TEST_CASE("Timer: fires when what has arrived by then was read", "[net][timer]")
   CHECK_FALSE(fired);
 }
 
-TEST_CASE("EventLoop: as a guest it tells its host when it is due", "[net][loop]") {
+TEST_CASE("EventLoop: embedded in another loop it tells that when it is due", "[net][loop]") {
   EventLoop loop;
   CHECK(loop.touched());  // it has never run
   loop.run_pending();
