@@ -89,7 +89,7 @@ bool AsgiApplication::drain() {
 }
 
 bool AsgiApplication::has_time_left() const {
-  return std::chrono::steady_clock::now() - round_began_ < kRoundTime;
+  return std::chrono::steady_clock::now() - batch_began_ < kBatchTime;
 }
 
 bool AsgiApplication::run(Cycle& cycle, bool lone) {

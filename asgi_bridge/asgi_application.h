@@ -83,8 +83,8 @@ class AsgiApplication final : public Application {
   void abandon_all();
   // In a forked child: starts and wakes nothing more.
   void disown();
-  // A new round of the loop.
-  void new_round() { round_began_ = std::chrono::steady_clock::now(); }
+  // A tick has ended: what it brought is dealt with now.
+  void begin_batch() { batch_began_ = std::chrono::steady_clock::now(); }
 
   // --- by cycles ---
 
@@ -98,7 +98,7 @@ class AsgiApplication final : public Application {
   void queue(Cycle& cycle);
   void add_running(Cycle& cycle);
   void remove_running(Cycle& cycle);
-  // Is the round too young for a task that could go on to give others a turn?
+  // Whether a task that could go on may do so: the batch began so lately that others can wait.
   bool has_time_left() const;
   void lone_response() { on_lone_response_(); }
   // May a send() still be dropped that long after the first that came too late?
@@ -124,7 +124,7 @@ class AsgiApplication final : public Application {
   void on_log(std::string_view line) override;
 
  private:
-  static constexpr std::chrono::milliseconds kRoundTime{1};
+  static constexpr std::chrono::milliseconds kBatchTime{1};
 
   bool run(Cycle& cycle, bool lone);
 
@@ -148,7 +148,7 @@ class AsgiApplication final : public Application {
   Metrics* metrics_ = nullptr;
   std::size_t started_ = 0;
   bool disowned_ = false;
-  std::chrono::steady_clock::time_point round_began_;
+  std::chrono::steady_clock::time_point batch_began_;
 };
 
 }  // namespace cppasgi::bridge

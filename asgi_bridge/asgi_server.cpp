@@ -149,12 +149,12 @@ void AsgiServer::batch_needed() {
 }
 
 // libuv has run: hand what it brought to Python. Woken tasks and those started eagerly have run
-// when drain() returns; others run in the loop's next round, and on_soon(), queued behind them,
+// when drain() returns; others run in the loop's next turn, and on_soon(), queued behind them,
 // sends what they answered.
 bool AsgiServer::on_tick() {
   in_batch_ = true;
   look_for_nesting();
-  application_.new_round();
+  application_.begin_batch();
   const bool succeeded = application_.drain();
   finish_batch();
   in_batch_ = false;

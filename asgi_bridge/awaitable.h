@@ -24,7 +24,7 @@ PyObject* completed_with(PyObject* value);
 PyObject* raising();
 // What the coroutine does that is awaited once more.
 PySendResult raise_reused();
-// Lets the event loop go round once, then completes with None. New reference, or null.
+// Lets the event loop make one turn, then completes with None. New reference, or null.
 PyObject* yield_once();
 
 // What a wait needs of the asyncio loop; the server keeps it alive.

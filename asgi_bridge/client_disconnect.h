@@ -26,7 +26,7 @@ enum class Yields : bool { No, Yes };
 
 // What a receive() returns that gives `message`, which this takes over, or a send() if that is
 // null. It tells the cycle when it is awaited, since only then is known which task does that; it
-// may let the loop go round before. New reference, or null.
+// may let the loop make a turn before. New reference, or null.
 PyObject* make_notice(Cycle& cycle, PyObject* message, Yields yields);
 
 }  // namespace cppasgi::bridge

@@ -164,7 +164,7 @@ PyObject* Cycle::last_message(PyObject* message) {
   return make_notice(*this, message, again ? Yields::Yes : Yields::No);
 }
 
-// After a round of the loop, in which a listener that was just started gets its first step.
+// After a turn of the loop, in which a listener that was just started gets its first step.
 PyObject* Cycle::send_too_late() { return make_notice(*this, nullptr, Yields::Yes); }
 
 PyObject* Cycle::sent_too_late() {
@@ -229,7 +229,7 @@ void Cycle::abandon() {
 void Cycle::queue() { application_->queue(*this); }
 
 PyObject* Cycle::sent() {
-  const bool asks = ++sends_ % kSendsInTurn == 0;
+  const bool asks = ++sends_ % kSendsPerLook == 0;
   return asks && !application_->has_time_left() ? yield_once() : completed_none();
 }
 

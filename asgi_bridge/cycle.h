@@ -132,7 +132,7 @@ class Cycle {
   // What receive() returns: the next message, now or later.
   PyObject* next_or_wait();
   // The same for the first message, and for the last, which is given as often as it is asked for,
-  // again only after a round of the loop. They note who listens. Take `message` over (null passes
+  // again only after a turn of the loop. They note who listens. Take `message` over (null passes
   // an error on).
   PyObject* first_message(PyObject* message);
   PyObject* last_message(PyObject* message);
@@ -157,8 +157,9 @@ class Cycle {
   bool response_ends_ = false;  // by itself, as far as is known
 
  private:
-  // A task that does nothing but send is asked after so many whether others should have a turn.
-  static constexpr unsigned kSendsInTurn = 32;
+  // After so many send() that needn't wait, a look at the clock decides whether the task must let
+  // others run.
+  static constexpr unsigned kSendsPerLook = 32;
 
   const WaitLoop& wait_loop() const;
   bool start();

@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr int kMaxRounds = 8;  // of libuv in one callback of asyncio's, whose others wait meanwhile
+constexpr int kMaxTicks = 8;  // in one callback of asyncio's, whose others wait meanwhile
 
 // A callable that asyncio may keep longer than the bridge lives. It owns nothing, so that the
 // garbage collector need not know it.
@@ -106,7 +106,7 @@ bool LoopBridge::attach() {
   loop_.set_on_touched([this] {
     if (!ticking_) soon();
   });
-  tick_ = PythonRef::steal(make_callback(&LoopBridge::tick));
+  tick_ = PythonRef::steal(make_callback(&LoopBridge::run_ticks));
   soon_ = PythonRef::steal(make_callback(&LoopBridge::run_soon));
   on_timer_ = PythonRef::steal(make_callback(&LoopBridge::on_timer));
   context_ = PythonRef::steal(PyContext_CopyCurrent());
@@ -170,16 +170,16 @@ void LoopBridge::soon() {
 bool LoopBridge::run_soon() {
   soon_asked_ = false;
   if (!on_soon_()) return false;
-  return loop_.touched() ? tick() : true;
+  return loop_.touched() ? run_ticks() : true;
 }
 
-bool LoopBridge::tick() {
+bool LoopBridge::run_ticks() {
   thread_ = PyThread_get_thread_ident();
   ticking_ = true;
   bool succeeded = true;
-  // What a round brings is answered before the next: a connection whose request came with it, and
+  // What a tick brings is answered before the next: a connection whose request came with it, and
   // that ends with its response, never gets to epoll.
-  for (int round = 0; round < kMaxRounds; ++round) {
+  for (int i = 0; i < kMaxTicks; ++i) {
     loop_.run_ready();
     succeeded = on_tick_();
     if (!succeeded || !loop_.touched()) break;
@@ -193,7 +193,7 @@ bool LoopBridge::tick() {
 bool LoopBridge::on_timer() {
   timer_.clear();
   timer_due_ = milliseconds::max();
-  return tick();
+  return run_ticks();
 }
 
 // libuv's timers don't make its descriptor readable: asyncio wakes us for the next one.
@@ -202,7 +202,7 @@ void LoopBridge::arm_timer() {
   if (!due || *due >= timer_due_ || !asyncio_loop_) return;
   const TakenException exception;  // as in soon()
   cancel_timer();
-  // What applications did in this tick may have taken long.
+  // What applications did in these ticks may have taken long.
   const milliseconds left = std::max(*due - loop_.now(), milliseconds(0));
   const PythonRef delay =
       PythonRef::steal(PyFloat_FromDouble(static_cast<double>(left.count()) / 1000.0));

@@ -19,7 +19,7 @@ int init_loop_bridge();
 
 class LoopBridge {
  public:
-  // `on_tick` follows each run of libuv, `on_soon` a call of soon(). Each returns false with a
+  // `on_tick` follows each tick, `on_soon` a call of soon(). Each returns false with a
   // Python exception for asyncio.
   LoopBridge(net::EventLoop& loop, PyObject* asyncio_loop, std::function<bool()> on_tick,
              std::function<bool()> on_soon);
@@ -71,7 +71,7 @@ class LoopBridge {
   bool run(bool (LoopBridge::*function)());
 
  private:
-  bool tick();
+  bool run_ticks();
   bool run_soon();
   bool on_timer();
   void arm_timer();
@@ -88,7 +88,7 @@ class LoopBridge {
   PythonRef tick_;
   PythonRef soon_;
   PythonRef on_timer_;
-  // attach()'s: a tick may be asked for inside any request, and what it starts must not find that
+  // attach()'s: ticks may be asked for inside any request, and what they start must not find that
   // one's context variables.
   PythonRef context_;
   PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer

@@ -33,7 +33,7 @@ class TaskStarter {
   // SystemExit or KeyboardInterrupt out of the first step.
   PythonRef start(PyObject* coroutine);
   // Whether the tasks of this batch took their first step inside start(), as with asyncio's
-  // eager_task_factory; otherwise the loop takes it in its next round.
+  // eager_task_factory; otherwise the loop takes it in its next turn.
   bool is_eager() const { return eager_; }
 
  private:

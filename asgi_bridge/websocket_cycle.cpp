@@ -25,7 +25,7 @@ WebSocketCycle::WebSocketCycle(AsgiApplication& app, Handle<WebSocketResponder> 
 
 PyObject* WebSocketCycle::make_scope() {
   WebSocketResponder* responder = find_responder();
-  if (responder == nullptr) return raise_client_disconnected();  // before its turn came
+  if (responder == nullptr) return raise_client_disconnected();  // before the call began
   return application().scopes().websocket(responder->request(), responder->connection(),
                                           responder->subprotocols());
 }

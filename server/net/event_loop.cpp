@@ -45,7 +45,7 @@ void EventLoop::run(int mode) {
 }
 
 void EventLoop::run_pending() {
-  for (int round = 0; round < kMaxRounds; ++round) {
+  for (int i = 0; i < kMaxTicks; ++i) {
     run_ready();
     if (!touched_) return;
   }

@@ -31,11 +31,11 @@ class EventLoop {
   // Dispatches what is ready, without waiting.
   void run_ready();
   // The same, and again while that started something new: libuv registers a handle that a callback
-  // started only in the next round.
+  // started only in the next tick.
   void run_pending();
 
-  // Embedded in another loop: run_ready() is due when this descriptor is readable, at next_due() on now()'s
-  // clock, and when touched().
+  // Embedded in another loop: run_ready() is due when this descriptor is readable, at next_due() on
+  // now()'s clock, and when touched().
   int backend_fd() const;
   std::optional<std::chrono::milliseconds> next_due() const;  // none: no timer is running
   // Something was started or closed since libuv last ran. The hook is called when that happens
@@ -49,7 +49,7 @@ class EventLoop {
   void set_on_touched(std::function<void()> on_touched) { on_touched_ = std::move(on_touched); }
 
   // Milliseconds of a steady clock. Reading it costs, so it stands still while libuv dispatches a
-  // round and while there is a Standstill. Otherwise each call reads it: embedded in another
+  // tick and while there is a Standstill. Otherwise each call reads it: embedded in another
   // loop, libuv may not have run for long.
   std::chrono::milliseconds now() const;
   class Standstill;
@@ -66,7 +66,7 @@ class EventLoop {
  private:
   // An upload in pieces of 64 KiB costs a third more, in pieces of 256 KiB hardly less.
   static constexpr std::size_t kReadBufferBytes = 128 * 1024;
-  static constexpr int kMaxRounds = 8;  // of run_pending
+  static constexpr int kMaxTicks = 8;  // of run_pending
 
   friend class Timer;
 
@@ -74,7 +74,7 @@ class EventLoop {
 
   std::unique_ptr<uv_loop_s> loop_;
   std::unique_ptr<char[]> read_buffer_;
-  std::vector<Timer*> due_timers_;  // of this round
+  std::vector<Timer*> due_timers_;  // of this tick
   std::function<void()> on_touched_;
   bool touched_ = true;
   bool standstill_ = false;
@@ -97,7 +97,7 @@ class EventLoop::Standstill {
   const bool was_;
 };
 
-// A one-shot timer. It fires at the end of a round, when what has arrived by then has been read.
+// A one-shot timer. It fires at the end of a tick, when what has arrived by then has been read.
 // Destroying it stops it.
 class Timer {
  public:
