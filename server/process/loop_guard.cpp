@@ -51,17 +51,17 @@ struct LoopGuard::State {
 void LoopGuard::State::watch() const {
   std::uint64_t seen = beats;
   nanoseconds silence{0};
-  steady_clock::time_point round = steady_clock::now();
+  steady_clock::time_point now = steady_clock::now();
   for (;;) {
     pollfd waked{wake_fd, POLLIN, 0};
     poll(&waked, 1, static_cast<int>(period.count()));
     if (stopped) return;
-    const steady_clock::time_point before = std::exchange(round, steady_clock::now());
+    const steady_clock::time_point before = std::exchange(now, steady_clock::now());
     const std::uint64_t heard = beats;
     if (std::exchange(seen, heard) != heard) {
       silence = nanoseconds{0};
     } else {
-      silence += std::min<nanoseconds>(round - before, 2 * period);
+      silence += std::min<nanoseconds>(now - before, 2 * period);
     }
     if (on_silence) on_silence(silence);
     if (silence >= limit && !stopped) end_process(silence);
