@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from cppasgi._native import end_at_sigterm, end_process_in, keep_freed_memory
 from cppasgi.command.configuration import ConfigurationError, configured, flag_keys, load_env_file
-from cppasgi.command.options import OptionParser
-from cppasgi.command.process_options import is_supervised
+from cppasgi.command.options import OptionParser, fixed_options, is_supervised
 from cppasgi.observing.access import open_access_log, reopen_access_log
 from cppasgi.observing.log_setup import (
     LogConfigError,
@@ -39,6 +38,7 @@ from cppasgi.serving.loader import (
     single_callable,
 )
 from cppasgi.serving.loops import thread_pool_size
+from cppasgi.serving.run import END_SECONDS
 from cppasgi.serving.server import Server
 from cppasgi.serving.signals import (
     handled,
@@ -46,10 +46,8 @@ from cppasgi.serving.signals import (
     survive_early_signals,
     write_stacks_on_signal,
 )
-from cppasgi.serving.systemd import Notifier
 from cppasgi.serving.worker import VARIABLE, Worker
 from cppasgi.settings.endpoints import EndpointError, ListenError, endpoint_descriptions
-from cppasgi.settings.stop_times import END_SECONDS
 from cppasgi.settings.values import JSON_FORMAT
 
 if TYPE_CHECKING:
@@ -244,27 +242,30 @@ class CommandLineInterface:
     ) -> int:
         """Serves with worker processes; returns the exit status."""
         from cppasgi.processes.live_settings import Configuration
-        from cppasgi.processes.reload import Watched, check_reload
         from cppasgi.processes.supervisor import Supervisor
         from cppasgi.processes.worker_process import worker_command
 
         logger.info("Starting server at %s", ", ".join(endpoints))
+        reloads = None
+        if options.reload:
+            from cppasgi.processes.reload import Watched, check_reload
+
+            reloads = Watched(options.reload_dir, options.reload_include, options.reload_exclude)
         try:
             supervisor = Supervisor(
                 worker_command(),
                 endpoints,
                 Configuration(
                     {action.dest: key for key, action in flag_keys(self.parser)},
+                    fixed_options(),
                     options,
                     lambda: self._read(args),
                     _set_up_logging,
                 ),
-                reloads=Watched(options.reload_dir, options.reload_include, options.reload_exclude)
-                if options.reload
-                else None,
+                reloads=reloads,
                 metrics=options.metrics,
             )
-            if options.reload:
+            if reloads is not None:
                 check_reload()
         except EndpointError as error:
             self.parser.error(str(error))
@@ -290,7 +291,10 @@ class CommandLineInterface:
         arguments = self.server_arguments(options)
         if worker is None:
             logger.info("Starting server at %s", ", ".join(endpoints))
-            arguments["notifier"] = Notifier.of_service(os.environ)
+            if "NOTIFY_SOCKET" in os.environ:
+                from cppasgi.serving.systemd import Notifier
+
+                arguments["notifier"] = Notifier.of_service(os.environ)
         else:
             arguments.update(worker=worker, metrics=worker.board)
         try:

@@ -16,7 +16,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cppasgi.command.process_options import Append, Switch
+from cppasgi.command.options import Append, Switch
+from cppasgi.settings.values import truth
 
 PREFIX = "CPPASGI_"
 CONFIG_VARIABLE = "CPPASGI_CONFIG"
@@ -32,8 +33,6 @@ _SERVICE_URL = re.compile(r"(tcp|udp|sctp)://")
 _COMMAND_LINE_ONLY = {"help", "version", "config", "check"}
 _WITHDRAWN = object()
 """What a flag gives that isn't wanted after all: whatever there is without it."""
-_YES = ("1", "true", "yes", "on")
-_NO = ("0", "false", "no", "off")
 
 
 class ConfigurationError(ValueError):
@@ -72,6 +71,10 @@ def configured(
         reason = _unknown(key, keys, _variable)
         warnings.append(f"{_variable(key)}: {reason}; the variable is ignored")
         del variables[key]
+    for key, action in keys.items():
+        others = [other for other in table if keys[other] is action and other != key]
+        if key in table and others:
+            raise ConfigurationError(f"{name_of(key)}: {others[0]} is there too, and the same flag")
     settings = _converted(keys, table, name_of)
     overriding = _converted(keys, variables, _variable)
     for key in [key for key in overriding if overriding[key] is _WITHDRAWN]:
@@ -136,7 +139,7 @@ def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str], 
         table: Any = loads(text)
         if os.path.basename(file) == PROJECT_FILE:
             warnings = [f"{file}: {warning}" for warning in _beside_our_table(table, path)]
-            table = table.get("tool", {}).get("cppasgi", {})
+            table = _our_table(table.get("tool", {}))
     except FileNotFoundError as error:
         if path is None:
             return {}, str, []
@@ -147,8 +150,23 @@ def _from_file(path: str | None) -> tuple[dict[str, Any], Callable[[str], str], 
         raise ConfigurationError(f"{file}: {' '.join(str(error).split())}") from None
     if not isinstance(table, dict):
         raise ConfigurationError(f"{file}: tool.cppasgi is not a table")
-    keys = {key.replace("_", "-"): value for key, value in table.items()}
+    keys: dict[str, Any] = {}
+    for spelling, value in table.items():
+        key = spelling.replace("_", "-")
+        if key in keys:
+            raise ConfigurationError(f"{file}: {key} is there twice, in two spellings")
+        keys[key] = value
     return keys, f"{file}: {{}}".format, warnings
+
+
+def _our_table(tools: Any) -> Any:
+    """That of the flags; a ValueError if there is one of almost its name, which would be lost."""
+    if not isinstance(tools, dict):
+        raise ValueError("tool is not a table")
+    for name in tools:
+        if name != "cppasgi" and re.sub("[-_. ]", "", name).lower() == "cppasgi":
+            raise ValueError(f"[tool.{name}] is to be [tool.cppasgi]")
+    return tools.get("cppasgi", {})
 
 
 def _beside_our_table(project: dict[str, Any], path: str | None) -> Iterator[str]:
@@ -196,32 +214,32 @@ def _converted(
 
 def _convert(action: argparse.Action, given: Any) -> Any:
     if isinstance(action, Switch):
-        return _truth(given)
+        return truth(given)
     if action.nargs == 0:
-        return action.const if _truth(given) else _WITHDRAWN
+        return action.const if truth(given) else _WITHDRAWN
     if isinstance(action, Append):
         items = action.split(given) if isinstance(given, str) else given
         if not isinstance(items, list):
             raise ValueError(f"{given!r} is not a list")
         return tuple(_convert_one(action, item) for item in items)
-    if isinstance(action.default, list) and isinstance(given, list):
-        given = ",".join(map(str, given))
+    if getattr(action, "takes_list", False) and isinstance(given, list):
+        return _typed(action, [_text(item) for item in given])
     return _convert_one(action, given)
 
 
 def _convert_one(action: argparse.Action, given: Any) -> Any:
-    if isinstance(given, bool) or not isinstance(given, str | int | float):
-        raise ValueError(f"{given!r} is neither a string nor a number")
-    value = action.type(str(given)) if callable(action.type) else str(given)
+    value = _typed(action, _text(given))
     if action.choices is not None and value not in action.choices:
         choices = ", ".join(str(choice) for choice in action.choices)
         raise ValueError(f"{given!r} is none of {choices}")
     return value
 
 
-def _truth(given: Any) -> bool:
-    if isinstance(given, bool):
-        return given
-    if isinstance(given, str) and given.lower() in (*_YES, *_NO):
-        return given.lower() in _YES
-    raise ValueError(f"{given!r} is neither true nor false")
+def _text(given: Any) -> str:
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise ValueError(f"{given!r} is neither a string nor a number")
+    return str(given)
+
+
+def _typed(action: argparse.Action, given: str | list[str]) -> Any:
+    return action.type(given) if callable(action.type) else given  # type: ignore[arg-type]

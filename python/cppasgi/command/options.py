@@ -1,7 +1,6 @@
-"""The flags of the ``cppasgi`` command: names, defaults, values, and the groups of ``--help``.
+"""The flags of the ``cppasgi`` command, made from the tables of settings, and ``--help``.
 
-A flag for the server is one `_serve` call here and one keyword of `cppasgi.Server`: its
-value is passed on under the name that argparse derives from the flag.
+The command line alone has ``--config``, ``--check`` and ``--version``.
 """
 
 from __future__ import annotations
@@ -9,26 +8,13 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from cppasgi import _native
-from cppasgi.command.process_options import Append, AppendLines, Switch, add_process_options
-from cppasgi.command.websocket_options import add_websocket_options
-from cppasgi.settings.values import (
-    access_log_format,
-    field_name,
-    folder,
-    header,
-    line,
-    log_format,
-    mode,
-    number,
-    path_of_requests,
-    port,
-    proxies,
-    time_limit,
-)
+from cppasgi.settings.command_settings import CommandSettings
+from cppasgi.settings.server_settings import ServerSettings
+from cppasgi.settings.setting import ADDRESSES, GROUPS, SWITCH, Setting, settings_of
 
 DAPHNE_FLAGS = (
     *("--access-log", "--application-close-timeout", "--bind", "--endpoint", "--fd", "--help"),
@@ -38,6 +24,50 @@ DAPHNE_FLAGS = (
     *("--websocket-max-message-size", "--websocket_connect_timeout", "--websocket_timeout"),
 )
 """Their abbreviations mean the same as with Daphne, whatever other flags there are."""
+
+
+class Append(argparse.Action):
+    """Collects a list. The first flag begins a new one: what was configured elsewhere gives way.
+
+    Attributes:
+        split: takes the text of an environment variable apart, which has all of the list.
+    """
+
+    split: Callable[[str], list[str]]
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Adds ``values`` to the list of flags; a tuple is the default or configured elsewhere."""
+        collected = getattr(namespace, self.dest)
+        collected = collected if isinstance(collected, list) else []
+        setattr(namespace, self.dest, [*collected, values])
+
+
+class Switch(argparse.Action):
+    """On with ``--NAME``; ``--no-NAME`` undoes what was switched on elsewhere."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, *, help: str, default: bool | None = False
+    ) -> None:
+        """Adds the second name to ``--NAME``, the only one of ``option_strings``."""
+        (name,) = option_strings
+        names = [name, f"--no-{name.removeprefix('--')}"]
+        super().__init__(names, dest, nargs=0, default=default, help=help)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Stores whether it was the first name."""
+        setattr(namespace, self.dest, option_string == self.option_strings[0])
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -58,7 +88,6 @@ class OptionParser(argparse.ArgumentParser):
             # Each add_argument() makes one, which would look the terminal's width up for itself.
             formatter_class=functools.partial(argparse.HelpFormatter, width=80),
         )
-        self.server_options: list[str] = []
         # Not required by argparse: it may be configured elsewhere.
         self.add_argument(
             "application",
@@ -72,14 +101,20 @@ class OptionParser(argparse.ArgumentParser):
             help="TOML file with flags (default: [tool.cppasgi] in ./pyproject.toml). Each flag "
             "may also be an environment variable: --ping-timeout is CPPASGI_PING_TIMEOUT",
         )
-        self._add_addresses()
-        self._add_application()
-        add_process_options(self, self._serve)
-        self._add_proxy()
-        self._add_requests()
-        self._add_connections()
-        add_websocket_options(self, self._serve)
-        self._add_logging()
+        self.server_options = [
+            one.dest
+            for _, one in settings_of(ServerSettings)
+            if one.group not in ("", ADDRESSES) and one.is_passed
+        ]
+        settings = [*settings_of(CommandSettings), *settings_of(ServerSettings)]
+        actions = {}
+        for title in GROUPS:
+            group = self.add_argument_group(title)
+            for _, one in settings:
+                if one.group == title:
+                    actions[one.dest] = _add_flag(group, one)
+        self.arg_proxy_host = actions["proxy_headers_host"]
+        self.arg_proxy_port = actions["proxy_headers_port"]
         self.add_argument(
             "--check",
             action="store_true",
@@ -103,262 +138,57 @@ class OptionParser(argparse.ArgumentParser):
         """Ends the process with one line on standard error and status 2."""
         self.exit(2, f"{self.prog}: error: {message}\n")
 
-    def _serve(self, group: argparse._ActionsContainer, *names: str, **settings: Any) -> None:
-        """Adds a flag whose value is a keyword of `Server`; the help ends with the default."""
-        default = settings["default"]
-        text = ",".join(default) if isinstance(default, list) else default or "none"
-        settings["help"] += f" (default: {text})"
-        self.server_options.append(group.add_argument(*names, **settings).dest)
 
-    def _add_addresses(self) -> None:
-        group = self.add_argument_group("addresses")
-        add = group.add_argument
-        add(
-            "-b",
-            "--bind",
-            "--host",
-            dest="host",
-            type=line,
-            help="host or address to listen on (default: 127.0.0.1)",
-        )
-        add("-p", "--port", type=port, help="TCP port; 0 takes a free one (default: 8000)")
-        add(
-            "-u",
-            "--unix-socket",
-            type=line,
-            help="path of a Unix socket to listen on, instead of TCP",
-        )
-        add(
-            "--unix-socket-mode",
-            type=mode,
-            metavar="MODE",
-            help="permissions of Unix sockets, in octal digits (default: 666, but nothing for whom "
-            "the umask lets not even read)",
-        )
-        add(
-            "--fd",
-            type=number(0),
-            dest="file_descriptor",
-            help="descriptor of a bound socket to listen on, instead of TCP",
-        )
-        add(
-            "-e",
-            "--endpoint",
-            dest="socket_strings",
-            metavar="ENDPOINT",
-            action=Append,
-            default=(),
-            help=r"where to listen in Twisted's grammar, such as tcp:8000:interface=\:\:1 or "
-            "unix:/run/site.sock:mode=660; may be repeated",
-        )
+def argument_type(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Makes the type of an argument, whose message is that of ``read``'s ValueError."""
 
-    def _add_application(self) -> None:
-        group = self.add_argument_group("application")
-        group.add_argument(
-            "--factory",
-            action=Switch,
-            help="what is named isn't the application, but a function that makes it",
-        )
-        group.add_argument(
-            "--app-dir",
-            type=folder,
-            metavar="FOLDER",
-            help="where Python looks for the application first (default: the working directory)",
-        )
-        group.add_argument(
-            "--env-file",
-            type=line,
-            metavar="FILE",
-            help="file with environment variables, KEY=VALUE on each line, for those that aren't "
-            "set; needs python-dotenv (cppasgi[env])",
-        )
-        self._serve(
-            group, "--root-path", type=line, default="", help="root_path of every ASGI scope"
-        )
-        self._serve(
-            group,
-            "--lifespan",
-            choices=("auto", "on", "off"),
-            default="auto",
-            help="whether the application has ASGI lifespan; auto finds out",
-        )
-        self._serve(
-            group,
-            "--loop",
-            choices=("auto", "native", "asyncio", "uvloop"),
-            default="auto",
-            help="event loop; auto is native, cppasgi's own",
-        )
-        self._serve(
-            group,
-            "--sendfile",
-            action=Switch,
-            default=False,
-            help="offer the application the ASGI extensions by which the kernel sends files; not "
-            "for middleware that reads or changes the content of responses",
-        )
-        self._serve(
-            group,
-            "--daphne-strict",
-            action=Switch,
-            default=False,
-            help="Daphne's scopes, no lifespan, no Date, no close frame for a bad WebSocket: what "
-            "Daphne's own tests ask for",
-        )
+    def typed(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-    def _add_proxy(self) -> None:
-        group = self.add_argument_group("behind a proxy")
-        group.add_argument(
-            "--proxy-headers",
-            action=Switch,
-            default=None,  # so that off can be told from not said
-            help="believe X-Forwarded-For, -Port, -Proto and Daphne-Root-Path of trusted peers",
-        )
-        self._serve(
-            group,
-            "--forwarded-allow-ips",
-            type=proxies,
-            default=["127.0.0.0/8", "::1", "unix"],
-            metavar="LIST",
-            help="the trusted peers: addresses, networks, unix for Unix sockets, * for everybody",
-        )
-        self.arg_proxy_host = group.add_argument(
-            "--proxy-headers-host",
-            type=field_name,
-            metavar="NAME",
-            help="field with the client's address instead of X-Forwarded-For",
-        )
-        self.arg_proxy_port = group.add_argument(
-            "--proxy-headers-port",
-            type=field_name,
-            metavar="NAME",
-            help="field with the client's port instead of X-Forwarded-Port",
-        )
+    return typed
 
-    def _add_requests(self) -> None:
-        group = self.add_argument_group("requests and responses")
 
-        def limit(name: str, default: int, unit: str, text: str, least: int = 1) -> None:
-            self._serve(group, name, type=number(least), default=default, metavar=unit, help=text)
+def fixed_options() -> Iterator[str]:
+    """Names of the values that count from a supervisor's start to its end."""
+    for table in (ServerSettings, CommandSettings):
+        yield from (one.dest for _, one in settings_of(table) if one.is_fixed)
 
-        def time(*names: str, default: float, text: str) -> None:
-            self._serve(
-                group,
-                *names,
-                type=time_limit,
-                default=default,
-                metavar="SECONDS",
-                help=f"{text}; 0 is no limit",
-            )
 
-        self._serve(
-            group,
-            "-s",
-            "--server-name",
-            type=line,
-            default="cppasgi",
-            help="value of the Server header",
-        )
-        group.add_argument(
-            "--no-server-name",
-            dest="server_name",
-            action="store_const",
-            const="",
-            help="send no Server header",
-        )
-        self._serve(
-            group,
-            "--header",
-            dest="headers",
-            type=header,
-            action=AppendLines,
-            default=(),
-            metavar="NAME:VALUE",
-            help="field of every response that has none of that name; may be repeated",
-        )
-        time("-t", "--http-timeout", default=0, text="time to the start of a response: 503")
-        time("--timeout-request-header", default=30, text="time for a request's head: 408")
-        time("--timeout-request-body", default=60, text="time between pieces of a body: 408")
-        time("--timeout-send", default=60, text="time until a client reads on, else it is cut")
-        limit("--limit-request-line", 16384, "BYTES", "longest request target: 414")
-        limit("--limit-request-header", 65536, "BYTES", "size of all header fields: 431")
-        limit("--limit-request-fields", 128, "N", "number of header fields: 431")
-        limit("--limit-request-body", 0, "BYTES", "longest request body: 413; 0 is no limit", 0)
+def is_supervised(options: argparse.Namespace) -> bool:
+    """Whether flags ask for a supervisor with workers instead of a single process."""
+    wanted = ("max_requests", "worker_lifetime", "worker_max_rss", "reload", "metrics")
+    return options.workers > 1 or any(getattr(options, name) for name in wanted)
 
-    def _add_connections(self) -> None:
-        group = self.add_argument_group("connections")
-        self._serve(
-            group,
-            "--timeout-keep-alive",
-            type=time_limit,
-            default=75,
-            metavar="SECONDS",
-            help="time between two requests; 0 is no limit",
-        )
-        self._serve(
-            group,
-            "--limit-keep-alive-requests",
-            type=number(0),
-            default=100_000,
-            metavar="N",
-            help="requests of a connection; 0 is no limit",
-        )
-        self._serve(
-            group,
-            "--limit-concurrency",
-            type=number(1),
-            default=65536,
-            metavar="N",
-            help="connections at a time: 503",
-        )
 
-    def _add_logging(self) -> None:
-        group = self.add_argument_group("logging")
-        add = group.add_argument
-        self._serve(
-            group,
-            "-v",
-            "--verbosity",
-            type=int,
-            choices=range(4),
-            default=1,
-            help="0 warnings, 1 information, 2 debugging, 3 also asyncio's debug mode",
+def _add_flag(group: argparse._ArgumentGroup, one: Setting) -> argparse.Action:
+    """Adds the flag of a setting, and the one that says that there is to be no value."""
+    arguments: dict[str, Any] = {
+        "dest": one.dest,
+        "default": one.default,
+        "help": f"{one.help} (default: {one.shown})".replace("%", "%%"),
+    }
+    if one.kind is SWITCH:
+        return group.add_argument(*one.flags, action=Switch, **arguments)
+    arguments["metavar"] = one.unit
+    if one.kind.is_repeated:
+        action = group.add_argument(
+            *one.flags, action=Append, type=argument_type(one.kind.read), **arguments
         )
-        add(
-            "--access-log",
-            metavar="FILE",
-            help="file for access log lines, - is standard output (the default from -v 1 on)",
-        )
-        self._serve(
-            group,
-            "--log-format",
-            dest="access_log_format",
-            type=access_log_format,
-            default="daphne",
-            metavar="FORMAT",
-            help="access log lines: daphne, combined, json, or a line with gunicorn's atoms, such "
-            "as %%(h)s",
-        )
-        self._serve(
-            group,
-            "--access-log-exclude",
-            type=path_of_requests,
-            action=Append,
-            default=(),
-            metavar="PATH",
-            help="no line for requests of this path, such as /healthz; may be repeated",
-        )
-        add(
-            "--log-fmt",
-            type=log_format,
-            default="%(asctime)-15s %(levelname)-8s %(message)s",
-            help="format of log lines, as in Python's logging, or json",
-        )
-        add(
-            "--log-config",
-            metavar="FILE",
-            help="file for Python's logging.config.dictConfig, JSON or TOML, instead of that",
-        )
+        action.split = one.kind.split  # type: ignore[attr-defined]
+        return action
+    if one.kind.is_list:  # given as a whole
+        arguments["default"] = list(one.default)
+    if one.kind.choices:
+        arguments["choices"] = one.kind.choices
+    action = group.add_argument(*one.flags, type=argument_type(one.read), **arguments)
+    action.takes_list = one.kind.is_list  # type: ignore[attr-defined]
+    if one.off:
+        same = f"the same as {one.flags[-1]} ''"
+        group.add_argument(one.off, dest=one.dest, action="store_const", const="", help=same)
+    return action
 
 
 def _expanded(argument: str) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cppasgi.command.options import is_supervised
 from cppasgi.command.preflight_addresses import Finding, address_findings
-from cppasgi.command.process_options import is_supervised
 from cppasgi.observing.monitoring import check_metrics
 from cppasgi.processes.reload import check_reload
 from cppasgi.serving.loader import ApplicationLoadError

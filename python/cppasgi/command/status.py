@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 
+from cppasgi.command.options import argument_type
 from cppasgi.settings.values import time_limit
 
 _TIMEOUT_SECONDS = 5.0
@@ -96,7 +97,11 @@ def main(command: str, args: Sequence[str]) -> None:
         parser.add_argument("--json", action="store_true", help="print what /status says")
     else:
         parser.add_argument(
-            "--interval", metavar="SECONDS", type=time_limit, default=1.0, help="default 1"
+            "--interval",
+            metavar="SECONDS",
+            type=argument_type(time_limit),
+            default=1.0,
+            help="default 1",
         )
     options = parser.parse_args(args)
     if not options.metrics:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,6 +56,10 @@ class AccessLogFile:
         os.dup2(descriptor, self._descriptor, inheritable=False)
         os.close(descriptor)
 
+    def close(self) -> None:
+        """Closes it; nobody may write any more."""
+        os.close(self._descriptor)
+
     def _open(self) -> int:
         flags = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
@@ -85,6 +91,26 @@ def open_access_log(
     if not path or path == "-":
         return sys.stdout
     return AccessLogFile(path, is_required=is_required)
+
+
+@contextlib.contextmanager
+def access_log_file(
+    log: str | os.PathLike[str] | HasFileno | None, verbosity: int
+) -> Iterator[HasFileno | None]:
+    """The open file that a program means, by a path or as it is; what was opened here is closed.
+
+    Raises:
+        OSError: it can't be opened.
+    """
+    if log is None or not isinstance(log, str | os.PathLike):
+        yield log
+        return
+    opened = open_access_log(os.fspath(log), verbosity)
+    try:
+        yield opened
+    finally:
+        if isinstance(opened, AccessLogFile):
+            opened.close()
 
 
 def reopen_access_log(log: HasFileno | None) -> None:

@@ -9,18 +9,12 @@ from __future__ import annotations
 import logging
 import math
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from cppasgi.processes.recycling import WorkerLimits
 
 logger = logging.getLogger("cppasgi.supervisor")
-
-_AT_START = (
-    *("host", "port", "unix_socket", "unix_socket_mode", "file_descriptor", "socket_strings"),
-    *("metrics", "reload", "reload_dir", "reload_include", "reload_exclude"),
-)
-"""Names of the values that count from the start to the end."""
 
 
 class LiveSettings(NamedTuple):
@@ -56,6 +50,7 @@ class Configuration:
     def __init__(
         self,
         keys: Mapping[str, str],
+        fixed: Iterable[str],
         options: Namespace,
         read: Callable[[], Namespace],
         set_up_logging: Callable[[Namespace], None],
@@ -64,11 +59,13 @@ class Configuration:
 
         Args:
             keys: the name of each value in a file of settings.
+            fixed: names of the values that count from the start to the end.
             options: their values at the start.
             read: reads them again; a ValueError says what is wrong.
             set_up_logging: with such values; a ValueError says why that can't be.
         """
         self._keys = keys
+        self._fixed = [*fixed]
         self._begun = self._options = options
         self._read = read
         self._set_up_logging = set_up_logging
@@ -90,7 +87,7 @@ class Configuration:
             return False
         self.live = LiveSettings.of(self._options)
         self.set_up_logging()
-        changed = [name for name in _AT_START if self._changed(name)]
+        changed = [name for name in self._fixed if self._changed(name)]
         if self._changed("log_config") and self._options.log_config is None:
             changed.append("log_config")
         if changed:

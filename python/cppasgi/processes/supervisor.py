@@ -16,18 +16,20 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from cppasgi.observing.board import LEAST_SLOTS, SLOTS_PER_WORKER, MetricsBoard
 from cppasgi.observing.monitoring import SupervisorStatus
 from cppasgi.processes.jobs import Jobs
 from cppasgi.processes.live_settings import Configuration
-from cppasgi.processes.monitoring_server import monitoring_server
-from cppasgi.processes.reload import Watched, watch_files
 from cppasgi.processes.workers import ANSWER_SECONDS, Workers
 from cppasgi.serving.listeners import Listeners
+from cppasgi.serving.run import KILL_SECONDS
 from cppasgi.serving.signals import StopSignals
 from cppasgi.serving.systemd import Notifier
-from cppasgi.settings.stop_times import KILL_SECONDS
+
+if TYPE_CHECKING:
+    from cppasgi.processes.reload import Watched
 
 logger = logging.getLogger("cppasgi.supervisor")
 
@@ -72,9 +74,11 @@ class Supervisor:
         self._configured_workers = configuration.live.workers
         slots = self._configured_workers * SLOTS_PER_WORKER
         self._board = MetricsBoard.create(max(slots, LEAST_SLOTS))
-        self._monitor = (
-            None if metrics is None else monitoring_server(metrics, self._board, self.describe)
-        )
+        self._monitor = None
+        if metrics is not None:
+            from cppasgi.processes.monitoring_server import monitoring_server
+
+            self._monitor = monitoring_server(metrics, self._board, self.describe)
         self._begun = time.monotonic()
         self._listeners = Listeners(endpoints, shared=True)
         self._notifier = Notifier.of_service(os.environ)
@@ -132,6 +136,8 @@ class Supervisor:
                 if self._notifier is not None:
                     self._jobs.begin_permanent(partial(self._notify, self._notifier))
                 if self._reloads is not None:
+                    from cppasgi.processes.reload import watch_files  # which few starts need
+
                     watch = partial(watch_files, self.replace_workers, self._reloads)
                     self._jobs.begin_permanent(watch)
                 await self._stopping.wait()

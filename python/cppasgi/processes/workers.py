@@ -22,7 +22,7 @@ from cppasgi.processes.recycling import resident_bytes
 from cppasgi.processes.worker_process import Slot, WorkerProcess, how_it_ended
 from cppasgi.serving.listeners import Listener
 from cppasgi.serving.loop_guard import EXIT_STUCK
-from cppasgi.settings.stop_times import KILL_SECONDS
+from cppasgi.serving.run import KILL_SECONDS
 
 logger = logging.getLogger("cppasgi.supervisor")
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from cppasgi import _native
-from cppasgi.serving.unix_sockets import UnixSocketFile, bind_unix
 from cppasgi.settings.endpoints import (
     Endpoint,
     ListenError,
@@ -26,6 +25,7 @@ from cppasgi.settings.endpoints import (
 )
 
 if TYPE_CHECKING:
+    from cppasgi.serving.unix_sockets import UnixSocketFile
     from cppasgi.serving.worker import Worker
 
 logger = logging.getLogger("cppasgi.server")
@@ -168,6 +168,8 @@ class Listeners:
         return Listener(_address_of(given) or f"file descriptor {fileno}", given)
 
     def _open_unix(self, endpoint: UnixEndpoint) -> Listener:
+        from cppasgi.serving.unix_sockets import bind_unix  # which few starts need
+
         bound, file = bind_unix(endpoint)
         self._unix_files.append(file)
         return Listener(endpoint.address, bound, endpoint.backlog)

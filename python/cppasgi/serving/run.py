@@ -1,4 +1,10 @@
-"""One run of a server inside its event loop: start the application, accept, drain, stop."""
+"""One run of a server inside its event loop: start the application, accept, drain, stop.
+
+After the drain delay responses finish, within the graceful time-out. What follows it has bounds of
+its own: calls of the application that still run hear that their client has left, then they are
+cancelled; lifespan shutdown, which has all that the others have left; the end of the process. By
+default that is 8 s, as container engines kill after 10.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +22,29 @@ from cppasgi import _native
 from cppasgi.log_handler import dropped_lines
 from cppasgi.observing.log_repeats import REPEATS
 from cppasgi.observing.loop_watch import LoopWatch
-from cppasgi.serving.loop_guard import LoopGuard
 from cppasgi.settings.endpoints import ListenError
-from cppasgi.settings.stop_times import (
-    CANCEL_SECONDS,
-    DEPARTURE_SECONDS,
-    END_SECONDS,
-    EXIT_SECONDS,
-    LIFESPAN_SECONDS,
-)
 
 if TYPE_CHECKING:
     from cppasgi.serving.lifespan import Lifespan
     from cppasgi.serving.listeners import InheritedListeners, Listeners
+    from cppasgi.serving.loop_guard import LoopGuard
     from cppasgi.serving.server import Server
 
 logger = logging.getLogger("cppasgi.server")
 logger.addFilter(REPEATS)
 
+DEPARTURE_SECONDS = 0.5
+"""What calls get to clean up when the graceful time-out is over."""
+CANCEL_SECONDS = 0.2
+"""What they get then to end, after they have been cancelled."""
+LIFESPAN_SECONDS = 0.8
+"""What lifespan shutdown gets when all the others have used up their time."""
+EXIT_SECONDS = 0.5
+"""What is left to tasks, threads and exit handlers then."""
+END_SECONDS = DEPARTURE_SECONDS + CANCEL_SECONDS + LIFESPAN_SECONDS + EXIT_SECONDS
+"""From the end of the graceful time-out until the process ends whatever it does."""
+KILL_SECONDS = END_SECONDS + 0.4
+"""The same until the supervisor kills a worker, which has ended itself by then if it could."""
 _REAPER_SECONDS = 1.0
 """How often application calls are looked at that go on after their exchange; as Daphne."""
 _WATCH_SECONDS = 1.0
@@ -199,6 +210,8 @@ class Serving:
         limit = self._server.worker_timeout or math.inf
         if math.isinf(limit) and self._server.metrics is None:
             return None
+        from cppasgi.serving.loop_guard import LoopGuard  # not in others' loops
+
         return LoopGuard(asyncio.get_running_loop(), limit, self._server.metrics)
 
     def _watch_loop(self) -> LoopWatch | None:

@@ -12,26 +12,29 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 from cppasgi import _native
+from cppasgi.observing.access import access_log_file
+from cppasgi.observing.loop_watch import served
 from cppasgi.serving.forked import let_go_in_children
 from cppasgi.serving.lifespan import Lifespan
 from cppasgi.serving.listeners import ListenAddress, listeners_for
 from cppasgi.serving.loops import (
     close_loop,
     loop_factory,
+    makes_plain_tasks,
     refuse_running_loop,
     run_to_its_end,
     thread_pool_size,
 )
-from cppasgi.serving.native_options import native_server
-from cppasgi.serving.run import Serving, StopRequest
+from cppasgi.serving.native_options import native_options
+from cppasgi.serving.run import END_SECONDS, Serving, StopRequest
 from cppasgi.serving.signals import StopSignals
 from cppasgi.settings.endpoints import endpoint_descriptions
-from cppasgi.settings.fields import header_value
 from cppasgi.settings.server_settings import ServerSettings
-from cppasgi.settings.stop_times import END_SECONDS
-from cppasgi.settings.times import check_times
+from cppasgi.settings.setting import check_settings
 
 if TYPE_CHECKING:
+    from _typeshed import HasFileno
+
     from cppasgi.observing.board import BoardSlot
     from cppasgi.serving.systemd import Notifier
     from cppasgi.serving.worker import Worker
@@ -70,21 +73,28 @@ class Server(ServerSettings):
 
         Raises:
             TypeError: the application is not callable.
-            ValueError: an endpoint or a header is wrong or not supported; unknown ``lifespan``,
-                ``loop`` or ``websocket_slow_reader``; a time that is none; a wrong ASGI_THREADS.
+            ValueError: a keyword has no value that it takes; an endpoint is not supported; a wrong
+                ASGI_THREADS. The text is one line that says which.
             ImportError: uvloop is demanded and not importable.
         """
         if not callable(self.application):
             raise TypeError(f"application must be callable, not {type(self.application).__name__}")
-        if self.websocket_slow_reader not in ("wait", "drop"):
-            raise ValueError(
-                f"websocket_slow_reader must be wait or drop: {self.websocket_slow_reader}"
+        check_settings(self)
+        if self.metrics is not None and not hasattr(self.metrics, "place"):
+            raise ValueError("metrics: only a supervisor serves them, see the flag --metrics")
+        if self.proxy_headers:
+            self.proxy_forwarded_address_header = (
+                self.proxy_forwarded_address_header or "X-Forwarded-For"
             )
-        check_times(self)
+            self.proxy_forwarded_port_header = (
+                self.proxy_forwarded_port_header or "X-Forwarded-Port"
+            )
+            self.proxy_forwarded_proto_header = (
+                self.proxy_forwarded_proto_header or "X-Forwarded-Proto"
+            )
         self.endpoints = endpoint_descriptions(
             self.host, self.port, self.unix_socket, self.fd, self.endpoints, self.unix_socket_mode
         )
-        self.headers = [(name, header_value(name, value)) for name, value in self.headers]
         self._make_loop = loop_factory(self.loop, thread_pool_size())
         self._lifespan = Lifespan(self.application, "off" if self.daphne_strict else self.lifespan)
         self._listeners = listeners_for(self.endpoints, self.worker, announced=self.announced)
@@ -111,6 +121,7 @@ class Server(ServerSettings):
         Raises:
             ListenError: an address can't be listened on.
             LifespanError: the application failed at start-up or shutdown.
+            OSError: the file of the access log can't be opened.
             RuntimeError: an event loop runs in this thread already: use `serve()` there.
         """
         refuse_running_loop()
@@ -145,6 +156,7 @@ class Server(ServerSettings):
         Raises:
             ListenError: an address can't be listened on.
             LifespanError: the application failed at start-up or shutdown.
+            OSError: the file of the access log can't be opened.
         """
         if self._native is not None:
             raise RuntimeError("A Server serves only once")
@@ -153,15 +165,16 @@ class Server(ServerSettings):
         if signal_handlers:
             self._signals.install()
         try:
-            native = self._native = native_server(self, loop)
-            serving = Serving(
-                self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
-            )
-            in_main_thread = threading.current_thread() is threading.main_thread()
-            with let_go_in_children(
-                native, self._listeners, self._signals, loop, owns_loop=self._runs_loop
-            ):
-                await serving.run(owns_process=self._runs_loop and in_main_thread)
+            with access_log_file(self.access_log, self.verbosity) as access_log:
+                native = self._native = self._make_native(loop, access_log)
+                serving = Serving(
+                    self, native, self._listeners, self._lifespan, self._stop, self._on_accepting
+                )
+                in_main_thread = threading.current_thread() is threading.main_thread()
+                with let_go_in_children(
+                    native, self._listeners, self._signals, loop, owns_loop=self._runs_loop
+                ):
+                    await serving.run(owns_process=self._runs_loop and in_main_thread)
         finally:
             self._start_over.set()
             if not self._runs_loop:
@@ -207,6 +220,22 @@ class Server(ServerSettings):
     def running_applications(self) -> int:
         """Application calls that have not returned."""
         return 0 if self._native is None else self._native.running_applications
+
+    def _make_native(
+        self, loop: asyncio.AbstractEventLoop, access_log: HasFileno | None
+    ) -> _native.Server:
+        application = self.application
+        if self.daphne_strict:
+            from cppasgi.serving.strict import with_daphne_scopes
+
+            application = with_daphne_scopes(application)
+        options = native_options(self, access_log)
+        options.plain_tasks = makes_plain_tasks(loop)
+        options.replace_idle_at = self.replace_idle_at
+        if self.metrics is not None:
+            options.metrics_fd = self.metrics.fd
+            options.metrics_index = self.metrics.place
+        return _native.Server(application, loop, options, served)
 
     def _on_accepting(self) -> None:
         self._accepting = True

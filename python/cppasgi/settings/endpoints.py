@@ -156,11 +156,7 @@ def parse_endpoint(description: str) -> Endpoint:
         make = _TYPES.get(kind)
         if make is None:
             raise EndpointError(f"Unknown endpoint type: '{kind}'")
-        try:
-            arguments = inspect.signature(make).bind(*positional, **named)
-        except TypeError as error:
-            raise EndpointError(f"{kind} endpoint: {error}") from None
-        return make(*arguments.args, **arguments.kwargs)
+        return make(**_named(kind, make, positional, named))
     except EndpointError as error:
         raise EndpointError(f"{error} (in {description!r})") from None
 
@@ -204,6 +200,26 @@ def _split(description: str) -> tuple[list[str], dict[str, str]]:
     if value:
         raise EndpointError("a backslash stands at the end")
     return positional, named
+
+
+def _named(
+    kind: str, make: Callable[..., Endpoint], positional: list[str], named: dict[str, str]
+) -> dict[str, str]:
+    """All values under their names, once it is certain that ``make`` takes them."""
+    parameters = inspect.signature(make).parameters
+    if len(positional) > len(parameters):
+        raise EndpointError(f"{kind} endpoint with more values than {', '.join(parameters)}")
+    values = dict(zip(parameters, positional, strict=False))
+    for name, value in named.items():
+        if name not in parameters:
+            raise EndpointError(f"{kind} endpoints have no {name}, but {', '.join(parameters)}")
+        if name in values:
+            raise EndpointError(f"{name} is given twice")
+        values[name] = value
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in values:
+            raise EndpointError(f"{kind} endpoint without {name}")
+    return values
 
 
 def _number(name: str, text: str, least: int = 0, most: int = 2**31 - 1, base: int = 10) -> int:

@@ -1,4 +1,4 @@
-"""What a server is told: the arguments of `cppasgi.Server`, their defaults and meanings."""
+"""The settings of a server: the keywords of `cppasgi.Server`, most of which are flags, too."""
 
 from __future__ import annotations
 
@@ -6,178 +6,348 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cppasgi.settings.stop_times import GRACEFUL_SECONDS
+from cppasgi.settings import values
+from cppasgi.settings.setting import (
+    ADDRESSES,
+    APPLICATION,
+    CONNECTIONS,
+    FIELD_NAME,
+    LOGGING,
+    PROCESSES,
+    PROXY,
+    REQUESTS,
+    SECONDS,
+    STOPPING,
+    SWITCH,
+    TEXT,
+    Kind,
+    choice,
+    setting,
+    several,
+    whole,
+)
+from cppasgi.settings.websocket_settings import WebSocketSettings
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from _typeshed import HasFileno
 
     from cppasgi.settings.asgi import Application
 
 LifespanMode = Literal["auto", "on", "off"]
 LoopName = Literal["auto", "native", "asyncio", "uvloop"]
-DeflateMode = Literal["off", "shared", "dedicated"]
-SlowReader = Literal["wait", "drop"]
 
 
 @dataclass(eq=False, repr=False)
-class ServerSettings:
-    """The settings of a server.
+class ServerSettings(WebSocketSettings):
+    """The settings of a server; docs/configuration.md says more of those that are flags.
+
+    Seconds of 0 and of infinity are no limit where nothing else is said. A keyword that is a flag
+    also takes the text that the flag takes.
 
     Attributes:
         application: an ASGI 3 application.
         endpoints: where to listen, in the grammar of `cppasgi.settings.endpoints`, as with Daphne.
             A stale Unix socket is replaced, a live one never; a descriptor stays the caller's.
-        host: address or name for TCP; default 127.0.0.1 unless only others are given.
-        port: TCP port, default 8000; 0 takes a free one.
-        unix_socket: path of a Unix socket.
-        unix_socket_mode: permissions, such as 0o660, of that socket and of endpoints that are Unix
-            sockets and have none; see `cppasgi.serving.unix_sockets.default_mode`.
-        fd: descriptor of a bound stream socket.
-        root_path: ``root_path`` of every scope.
-        server_name: value of the ``Server`` header; empty sends none.
-        headers: names and values of fields that every response gets which has none of that
-            name; also the handshakes of WebSockets and the server's own answers.
-        access_log: open file (or anything with a descriptor) for access log lines. It must
-            stay open while the server runs.
-        access_log_format: ``daphne``, ``combined``, ``json`` or a line with gunicorn's atoms,
-            see docs/configuration.md.
-        access_log_exclude: paths, percent-encoded as in requests, that get no line.
-        lifespan: ``auto``, ``on`` or ``off``, see `cppasgi.serving.lifespan.Lifespan`.
-        loop: event loop that `run()` makes: ``auto``, ``native``, ``asyncio`` or ``uvloop``.
-        sendfile: whether the application is offered the extensions ``http.response.pathsend``
-            and ``http.response.zerocopysend``, see docs/asgi_extensions.md.
-        http_timeout: seconds the application has to start its response once the request is
-            here, then it is answered with 503; 0 and infinity are no limit, here and below.
-        timeout_request_header: seconds for a request's head, then 408.
-        timeout_request_body: seconds between two pieces of a body, then 408.
-        timeout_send: seconds in which a client must take some of what waits for it.
-        timeout_keep_alive: seconds between two requests of a connection.
-        limit_request_line: bytes of a request's target, then 414.
-        limit_request_header: bytes of all its header fields, then 431.
-        limit_request_fields: their number, then 431.
-        limit_request_body: bytes of its body, then 413; 0 is no limit.
-        limit_keep_alive_requests: requests of one connection; 0 is no limit.
-        limit_concurrency: connections at a time, then 503. Less if the process may not open
-            so many files.
-        websocket_connect_timeout: seconds the application has to answer a WebSocket
-            handshake; 0 or -1 is no limit.
-        websocket_timeout: seconds a WebSocket may be open, then close 1000; 0 or -1 is no limit.
-        websocket_max_message_size: bytes of a WebSocket message from a client, then close 1009;
-            0 is no limit.
-        websocket_max_frame_size: the same for one frame.
-        timeout_websocket_idle: seconds without a message either way, then close 1000.
-        timeout_websocket_close: seconds a client has to answer our close frame.
-        timeout_websocket_message: seconds for each 16 KiB of a message that comes in parts, or
-            for its rest, then close 1008.
-        limit_websocket_queue: messages the application hasn't received yet; then no more are
-            read.
-        limit_websocket_unsent: bytes that may wait for a client, beside one message.
-        limit_websocket_unfinished: bytes of memory for all messages of which parts have come;
-            beyond it the next one to grow is closed with 1013, unless it is the only one. 0 is
-            no limit.
-        websocket_slow_reader: what happens beyond: ``wait``, ``send()`` waits for the client;
-            ``drop``, the next message closes it with 1013.
-        ping_interval: quiet seconds before a WebSocket is pinged; 0 sends no pings.
-        ping_timeout: seconds a ping may stay unanswered; 0 is no limit.
-        ws_deflate: permessage-deflate (RFC 7692) with clients that offer it: ``off``;
-            ``shared`` compresses each message by itself and keeps no memory per connection;
-            ``dedicated`` lets messages refer to earlier ones, with zlib streams of each
-            connection's own.
-        ws_deflate_level: zlib's, 1 to 9.
-        ws_deflate_window_bits: 9 to 15; a message looks 2 to the power of so many bytes back.
-        ws_deflate_memory_level: zlib's, 1 to 9.
-        ws_deflate_threshold: bytes from which on a message is compressed.
-        ws_deflate_memory: bytes that the streams of all connections together may take in
-            ``dedicated``; connections beyond it are ``shared``.
-        graceful_timeout: seconds that responses in flight get when the server stops. Two
-            seconds later the process of `run()` ends, whatever it does.
-        drain_delay: seconds from the request to stop until the server begins to: whoever
-            balances load has time to notice.
-        ws_drain_window: seconds over which a stopping server ends its WebSockets and event
-            streams, lest all clients return at once; at most half of the graceful time-out.
-        slow_callback: seconds for which the event loop may be blocked before its stack is
-            logged.
-        worker_timeout: seconds without a sign of life of the event loop, of those in which the
-            process could run, after which the process of `run()` in the main thread ends, with the
-            stacks of its threads on standard error and status 4; 0 and infinity never.
-        timeout_after_disconnect: seconds for which an application that listens for the end
-            of its client, or whose response has a known end, may go on sending in vain: messages
-            are dropped, as with Daphne. Then its ``send()`` raises `ClientDisconnected`.
-        application_close_timeout: seconds after which an application call is cancelled that
-            goes on after its response is complete or its client has left; 0, which is never.
-            Differs from Daphne, where it is 10.
-        proxy_forwarded_address_header: request field in which a proxy names its client, such as
-            X-Forwarded-For. Of several addresses the last one counts that is no proxy's.
+        access_log: a path, ``-`` for standard output, or an open file (or anything with a
+            descriptor), which must stay open while the server runs.
+        proxy_headers: believes X-Forwarded-For, -Port and -Proto; the next three name other fields.
+        proxy_forwarded_address_header: request field in which a proxy names its client. Of several
+            addresses the last one counts that is no proxy's.
         proxy_forwarded_port_header: the field with the client's port; 0 without it.
         proxy_forwarded_proto_header: the field that says http or https.
-        forwarded_allow_ips: whose such fields are believed: addresses, networks, ``unix`` for
-            peers on a Unix socket, ``*`` for everybody, as with Daphne.
-        daphne_strict: scopes with Daphne's keys only, no lifespan, no Date, no close frame for
-            a WebSocket client that breaks the protocol: what Daphne's own tests ask for.
+        worker_timeout: of the process of `run()` in the main thread.
         signal_handlers: whether `run()` handles SIGINT and SIGTERM; `serve()` is told itself.
-        verbosity: from 3 on, `run()` puts its loop in asyncio's debug mode.
         ready_callable: called once connections are accepted.
     """
 
     application: Application
-    endpoints: Sequence[str] = ()
+    endpoints: Sequence[str] = setting(
+        (),
+        several(values.endpoint, "ENDPOINT"),
+        ADDRESSES,
+        r"where to listen in Twisted's grammar, such as tcp:8000:interface=\:\:1 or "
+        "unix:/run/site.sock:mode=660; may be repeated",
+        flags="-e --endpoint",
+        dest="socket_strings",
+        is_fixed=True,
+    )
     _: KW_ONLY
-    host: str | None = None
-    port: int | None = None
-    unix_socket: str | None = None
-    unix_socket_mode: int | None = None
-    fd: int | None = None
-    root_path: str = ""
-    server_name: str = "cppasgi"
-    headers: Sequence[tuple[str, str]] = ()
-    access_log: HasFileno | None = None
-    access_log_format: str = "daphne"
-    access_log_exclude: Sequence[str] = ()
-    lifespan: LifespanMode = "auto"
-    loop: LoopName = "auto"
-    sendfile: bool = False
-    http_timeout: float = 0
-    timeout_request_header: float = 30
-    timeout_request_body: float = 60
-    timeout_send: float = 60
-    timeout_keep_alive: float = 75
-    limit_request_line: int = 16384
-    limit_request_header: int = 65536
-    limit_request_fields: int = 128
-    limit_request_body: int = 0
-    limit_keep_alive_requests: int = 100_000
-    limit_concurrency: int = 65536
-    websocket_connect_timeout: float = 5
-    websocket_timeout: float = 86400
-    websocket_max_message_size: int = 1_048_576
-    websocket_max_frame_size: int = 1_048_576
-    timeout_websocket_idle: float = 0
-    timeout_websocket_close: float = 5
-    timeout_websocket_message: float = 60
-    limit_websocket_queue: int = 1024
-    limit_websocket_unsent: int = 16384
-    limit_websocket_unfinished: int = 64 * 1024 * 1024
-    websocket_slow_reader: SlowReader = "wait"
-    ping_interval: float = 20
-    ping_timeout: float = 30
-    ws_deflate: DeflateMode = "shared"
-    ws_deflate_level: int = 1
-    ws_deflate_window_bits: int = 13
-    ws_deflate_memory_level: int = 5
-    ws_deflate_threshold: int = 256
-    ws_deflate_memory: int = 64 * 1024 * 1024
-    graceful_timeout: float = GRACEFUL_SECONDS
-    drain_delay: float = 0
-    ws_drain_window: float = 1
-    slow_callback: float = 1
-    worker_timeout: float = 30
-    timeout_after_disconnect: float = 60
-    application_close_timeout: float = 0
-    proxy_forwarded_address_header: str | None = None
-    proxy_forwarded_port_header: str | None = None
-    proxy_forwarded_proto_header: str | None = None
-    forwarded_allow_ips: Sequence[str] = ("127.0.0.0/8", "::1", "unix")
-    daphne_strict: bool = False
+    host: str | None = setting(
+        None,
+        TEXT,
+        ADDRESSES,
+        "host or address to listen on",
+        flags="-b --bind --host",
+        shown="127.0.0.1",
+        is_optional=True,
+        is_fixed=True,
+    )
+    port: int | None = setting(
+        None,
+        Kind(values.port),
+        ADDRESSES,
+        "TCP port; 0 takes a free one",
+        flags="-p --port",
+        shown="8000",
+        is_fixed=True,
+    )
+    unix_socket: str | None = setting(
+        None,
+        TEXT,
+        ADDRESSES,
+        "path of a Unix socket to listen on, instead of TCP",
+        flags="-u --unix-socket",
+        unit="PATH",
+        is_optional=True,
+        is_fixed=True,
+    )
+    unix_socket_mode: int | None = setting(
+        None,
+        Kind(values.mode, "MODE"),
+        ADDRESSES,
+        "permissions of Unix sockets, in octal digits; by default nothing for whom the umask lets "
+        "not even read",
+        shown="666",
+        is_optional=True,
+        is_fixed=True,
+    )
+    fd: int | None = setting(
+        None,
+        whole("N", 0),
+        ADDRESSES,
+        "descriptor of a bound socket to listen on, instead of TCP",
+        dest="file_descriptor",
+        is_optional=True,
+        is_fixed=True,
+    )
+    root_path: str = setting(
+        "", TEXT, APPLICATION, "root_path of every ASGI scope", shown="empty", native="root_path"
+    )
+    lifespan: LifespanMode = setting(
+        "auto",
+        choice("auto", "on", "off"),
+        APPLICATION,
+        "whether the application has ASGI lifespan; auto finds out",
+    )
+    loop: LoopName = setting(
+        "auto",
+        choice("auto", "native", "asyncio", "uvloop"),
+        APPLICATION,
+        "event loop; auto is native, cppasgi's own, or with a Python later than 3.13 uvloop if it "
+        "is installed",
+    )
+    sendfile: bool = setting(
+        False,
+        SWITCH,
+        APPLICATION,
+        "offer the application the ASGI extensions by which the kernel sends files; not for "
+        "middleware that reads or changes the content of responses",
+        native="sends_files",
+    )
+    daphne_strict: bool = setting(
+        False,
+        SWITCH,
+        APPLICATION,
+        "Daphne's scopes, no lifespan, no Date, no close frame for a bad WebSocket: what Daphne's "
+        "own tests ask for",
+        native="daphne_strict",
+    )
+    graceful_timeout: float = setting(
+        6.0, SECONDS, STOPPING, "what responses in flight get when the server stops"
+    )
+    drain_delay: float = setting(
+        0,
+        SECONDS,
+        STOPPING,
+        "go on serving so long before a stop begins, for load balancers",
+        shown="0",
+    )
+    ws_drain_window: float = setting(
+        1, SECONDS, STOPPING, "spread the end of WebSockets and event streams over so long"
+    )
+    timeout_after_disconnect: float = setting(
+        60,
+        SECONDS,
+        STOPPING,
+        "once its client has left, an application that listens for that, or whose response has a "
+        "known end, may go on sending in vain for so long; then send() raises; 0 is no limit",
+        native="after_disconnect_timeout",
+    )
+    application_close_timeout: float = setting(
+        0,
+        SECONDS,
+        STOPPING,
+        "cancel application calls that go on so long after their response is complete or their "
+        "client has left",
+        shown="0, never",
+    )
+    worker_timeout: float = setting(
+        30,
+        SECONDS,
+        PROCESSES,
+        "end a process whose event loop has been stuck for so long; 0 is never",
+    )
+    slow_callback: float = setting(
+        1,
+        SECONDS,
+        PROCESSES,
+        "log the stack when the event loop is blocked for so long; 0 is never",
+    )
+    proxy_headers: bool | None = setting(
+        None,  # so that off can be told from not said
+        SWITCH,
+        PROXY,
+        "believe X-Forwarded-For, -Port, -Proto and Daphne-Root-Path of trusted peers",
+        shown="off",
+        is_passed=False,
+    )
+    forwarded_allow_ips: Sequence[str] = setting(
+        ("127.0.0.0/8", "::1", "unix"),
+        Kind(values.proxy, "LIST", is_list=True, separator=",", native=list),
+        PROXY,
+        "the trusted peers: addresses, networks, unix for Unix sockets, * for everybody",
+        native="trusted_proxies",
+    )
+    proxy_forwarded_address_header: str | None = setting(
+        None,
+        FIELD_NAME,
+        PROXY,
+        "field with the client's address",
+        flags="--proxy-headers-host",
+        dest="proxy_headers_host",
+        shown="X-Forwarded-For",
+        native="proxy_address_header",
+        is_passed=False,
+    )
+    proxy_forwarded_port_header: str | None = setting(
+        None,
+        FIELD_NAME,
+        PROXY,
+        "field with the client's port",
+        flags="--proxy-headers-port",
+        dest="proxy_headers_port",
+        shown="X-Forwarded-Port",
+        native="proxy_port_header",
+        is_passed=False,
+    )
+    proxy_forwarded_proto_header: str | None = setting(
+        None, FIELD_NAME, native="proxy_scheme_header"
+    )
+    server_name: str = setting(
+        "cppasgi",
+        TEXT,
+        REQUESTS,
+        "value of the Server header",
+        flags="-s --server-name",
+        off="--no-server-name",
+        native="server_header",
+    )
+    headers: Sequence[tuple[str, str]] = setting(
+        (),
+        several(values.header, "NAME:VALUE", "\n"),
+        REQUESTS,
+        "field of every response that has none of that name; may be repeated",
+        flags="--header",
+        native="headers",
+    )
+    http_timeout: float = setting(
+        0,
+        SECONDS,
+        REQUESTS,
+        "time to the start of a response: 503; 0 is no limit",
+        flags="-t --http-timeout",
+        native="response_start_timeout",
+    )
+    timeout_request_header: float = setting(
+        30,
+        SECONDS,
+        REQUESTS,
+        "time for a request's head: 408; 0 is no limit",
+        native="request_head_timeout",
+    )
+    timeout_request_body: float = setting(
+        60,
+        SECONDS,
+        REQUESTS,
+        "time between pieces of a body: 408; 0 is no limit",
+        native="request_content_timeout",
+    )
+    timeout_send: float = setting(
+        60,
+        SECONDS,
+        REQUESTS,
+        "time until a client reads on, else it is cut; 0 is no limit",
+        native="send_timeout",
+    )
+    limit_request_line: int = setting(
+        16384, whole("BYTES", 1), REQUESTS, "longest request target: 414", native="max_target_bytes"
+    )
+    limit_request_header: int = setting(
+        65536,
+        whole("BYTES", 1),
+        REQUESTS,
+        "size of all header fields: 431",
+        native="max_header_bytes",
+    )
+    limit_request_fields: int = setting(
+        128, whole("N", 1), REQUESTS, "number of header fields: 431", native="max_header_count"
+    )
+    limit_request_body: int = setting(
+        0,
+        whole("BYTES", 0),
+        REQUESTS,
+        "longest request body: 413; 0 is no limit",
+        native="max_content_bytes",
+    )
+    timeout_keep_alive: float = setting(
+        75,
+        SECONDS,
+        CONNECTIONS,
+        "time between two requests; 0 is no limit",
+        native="keep_alive_timeout",
+    )
+    limit_keep_alive_requests: int = setting(
+        100_000,
+        whole("N", 0),
+        CONNECTIONS,
+        "requests of a connection; 0 is no limit",
+        native="max_requests",
+    )
+    limit_concurrency: int = setting(
+        65536, whole("N", 1), CONNECTIONS, "connections at a time: 503", native="max_connections"
+    )
+    verbosity: int = setting(
+        1,
+        Kind(values.number(0, 3), choices=(0, 1, 2, 3)),
+        LOGGING,
+        "0 warnings, 1 information, 2 debugging, 3 also asyncio's debug mode",
+        flags="-v --verbosity",
+    )
+    access_log: str | PathLike[str] | HasFileno | None = setting(
+        None,
+        Kind(values.log_file, "FILE"),
+        LOGGING,
+        "file for access log lines, - is standard output",
+        shown="standard output from -v 1 on",
+        is_optional=True,
+        is_passed=False,
+    )
+    access_log_format: str = setting(
+        "daphne",
+        Kind(values.access_log_format, "FORMAT"),
+        LOGGING,
+        "access log lines: daphne, combined, json, or a line with gunicorn's atoms, such as %(h)s",
+        flags="--log-format",
+        native="access_log_format",
+    )
+    access_log_exclude: Sequence[str] = setting(
+        (),
+        several(values.path_of_requests, "PATH"),
+        LOGGING,
+        "no line for requests of this path, such as /healthz; may be repeated",
+        native="access_log_exclude",
+    )
     signal_handlers: bool = True
-    verbosity: int = 1
     ready_callable: Callable[[], object] | None = None

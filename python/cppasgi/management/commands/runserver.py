@@ -26,6 +26,7 @@ from django.db import connections
 from django.utils import autoreload
 
 from cppasgi import ListenError, Server, __version__
+from cppasgi.command.options import argument_type
 from cppasgi.processes.django_reloader import STOP_SECONDS, is_above, serve_in_children
 from cppasgi.serving.actions import log_actions
 from cppasgi.settings.values import time_limit, time_limit_or_none
@@ -88,12 +89,12 @@ class Command(RunserverCommand):
         )
         add(
             "--http_timeout",
-            type=time_limit,
+            type=argument_type(time_limit),
             help="Seconds a response may take to start, then 503 (default: no limit)",
         )
         add(
             "--websocket_handshake_timeout",
-            type=time_limit_or_none,
+            type=argument_type(time_limit_or_none),
             default=5,
             help="Seconds a WebSocket handshake may take to be answered (default: 5)",
         )
