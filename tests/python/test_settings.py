@@ -28,7 +28,7 @@ FLAGS = [
 ]
 NATIVE = {one.native: name for name, one in KEYWORDS.items() if one.native}
 OF_THE_SERVER = {
-    *("access_log_fd", "date_header", "finishes_responses", "metrics_fd", "metrics_slot"),
+    *("access_log_fd", "date_header", "finishes_responses", "metrics_fd", "metrics_index"),
     *("plain_tasks", "replace_idle_at", "backlog"),
 }
 """Native options that no setting is, but that the server works out or nobody sets."""
@@ -191,7 +191,6 @@ def test_an_access_log_that_cannot_be_opened() -> None:
         ("access_log", 7, "7 is not a text"),
         ("unix_socket_mode", 7, "'7' are no permissions, such as 660"),
         ("server_name", "a\r\nb: c", "has characters that can't be printed"),
-        ("endpoints", ["imap:"], "Unknown endpoint type: 'imap'"),
         ("verbosity", 4, "4 is not between 0 and 3"),
     ],
 )

@@ -47,7 +47,12 @@ from cppasgi.serving.signals import (
     write_stacks_on_signal,
 )
 from cppasgi.serving.worker import VARIABLE, Worker
-from cppasgi.settings.endpoints import EndpointError, ListenError, endpoint_descriptions
+from cppasgi.settings.endpoints import (
+    EndpointError,
+    ListenError,
+    endpoint_descriptions,
+    parse_endpoint,
+)
 from cppasgi.settings.values import JSON_FORMAT
 
 if TYPE_CHECKING:
@@ -159,6 +164,9 @@ class CommandLineInterface:
                 options.socket_strings,
                 options.unix_socket_mode,
             )
+            if not options.check:  # which lists all that is wrong
+                for description in endpoints:
+                    parse_endpoint(description)
         except EndpointError as error:
             self.parser.error(str(error))
         try:

@@ -106,13 +106,8 @@ class OptionParser(argparse.ArgumentParser):
             for _, one in settings_of(ServerSettings)
             if one.group not in ("", ADDRESSES) and one.is_passed
         ]
-        settings = [*settings_of(CommandSettings), *settings_of(ServerSettings)]
-        actions = {}
-        for title in GROUPS:
-            group = self.add_argument_group(title)
-            for _, one in settings:
-                if one.group == title:
-                    actions[one.dest] = _add_flag(group, one)
+        groups = {title: self.add_argument_group(title) for title in GROUPS}
+        actions = {one.dest: _add_flag(groups[one.group], one) for one in _flags()}
         self.arg_proxy_host = actions["proxy_headers_host"]
         self.arg_proxy_port = actions["proxy_headers_port"]
         self.add_argument(
@@ -153,14 +148,20 @@ def argument_type(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def fixed_options() -> Iterator[str]:
     """Names of the values that count from a supervisor's start to its end."""
-    for table in (ServerSettings, CommandSettings):
-        yield from (one.dest for _, one in settings_of(table) if one.is_fixed)
+    return (one.dest for one in _flags() if one.is_fixed)
 
 
 def is_supervised(options: argparse.Namespace) -> bool:
     """Whether flags ask for a supervisor with workers instead of a single process."""
     wanted = ("max_requests", "worker_lifetime", "worker_max_rss", "reload", "metrics")
     return options.workers > 1 or any(getattr(options, name) for name in wanted)
+
+
+def _flags() -> list[Setting]:
+    """All settings that are flags, by groups; those that may be repeated come last."""
+    tables = (CommandSettings, ServerSettings)
+    flags = [one for table in tables for _, one in settings_of(table) if one.group]
+    return sorted(flags, key=lambda one: (GROUPS.index(one.group), one.kind.is_repeated))
 
 
 def _add_flag(group: argparse._ArgumentGroup, one: Setting) -> argparse.Action:

@@ -80,7 +80,7 @@ class Server(ServerSettings):
         if not callable(self.application):
             raise TypeError(f"application must be callable, not {type(self.application).__name__}")
         check_settings(self)
-        if self.metrics is not None and not hasattr(self.metrics, "place"):
+        if self.metrics is not None and not hasattr(self.metrics, "fd"):
             raise ValueError("metrics: only a supervisor serves them, see the flag --metrics")
         if self.proxy_headers:
             self.proxy_forwarded_address_header = (

@@ -74,6 +74,15 @@ class CommandSettings:
         "replace a worker that takes more resident memory",
         shown="0, never",
     )
+    metrics: str | None = setting(
+        None,
+        Kind(values.address, "ADDRESS"),
+        PROCESSES,
+        "serve /metrics, /status, /healthz and /readyz at HOST:PORT or unix:PATH, which is a "
+        "socket for this user only unless :mode=660 or the like follows",
+        is_optional=True,
+        is_fixed=True,
+    )
     reload: bool = setting(
         False,
         SWITCH,
@@ -101,15 +110,6 @@ class CommandSettings:
         several(values.glob, "GLOB"),
         PROCESSES,
         "files, or a folder, not to watch; may be repeated",
-        is_fixed=True,
-    )
-    metrics: str | None = setting(
-        None,
-        Kind(values.address, "ADDRESS"),
-        PROCESSES,
-        "serve /metrics, /status, /healthz and /readyz at HOST:PORT or unix:PATH, which is a "
-        "socket for this user only unless :mode=660 or the like follows",
-        is_optional=True,
         is_fixed=True,
     )
     log_fmt: str = setting(

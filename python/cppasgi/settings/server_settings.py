@@ -65,7 +65,7 @@ class ServerSettings(WebSocketSettings):
     application: Application
     endpoints: Sequence[str] = setting(
         (),
-        several(values.endpoint, "ENDPOINT"),
+        several(values.line, "ENDPOINT"),
         ADDRESSES,
         r"where to listen in Twisted's grammar, such as tcp:8000:interface=\:\:1 or "
         "unix:/run/site.sock:mode=660; may be repeated",

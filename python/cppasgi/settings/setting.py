@@ -190,7 +190,7 @@ def check_settings(target: Any) -> None:
         try:
             setattr(target, field.name, one.read(given))
         except ValueError as error:
-            raise type(error)(f"{field.name}: {error}") from None
+            raise ValueError(f"{field.name}: {error}") from None
 
 
 def _shown(default: Any) -> str:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cppasgi.settings.endpoints import build_endpoint_description_strings, parse_endpoint
+from cppasgi.settings.endpoints import build_endpoint_description_strings
 
 JSON_FORMAT = "json"
 """The value of ``--log-fmt`` that makes each line a JSON object."""
@@ -135,13 +135,6 @@ def address(value: Any) -> str:
     if not colon or not host or not number_of_port:
         raise ValueError(f"{text!r} is neither HOST:PORT nor unix:PATH")
     return build_endpoint_description_strings(host, port(number_of_port))[0]
-
-
-def endpoint(value: Any) -> str:
-    """The description of where to listen, in Twisted's grammar."""
-    text = line(value)
-    parse_endpoint(text)
-    return text
 
 
 def is_field_name(text: str) -> bool:
