@@ -118,7 +118,7 @@ FLAGS = [
 ]
 SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
-    *("--sendfile", "--factory"),
+    *("--sendfile", "--factory", "--date-header"),
 ]
 LISTS = [
     *("--endpoint", "--header", "--access-log-exclude"),

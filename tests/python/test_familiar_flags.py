@@ -111,6 +111,19 @@ def test_fields_of_every_response(server: StartServer) -> None:
         assert (response.status, response.header("x-frame-options")) == (400, "DENY")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_responses_without_the_date(server: StartServer, workers: str) -> None:
+    for flags, has_date in (((), True), (("--no-date-header",), False)):
+        process = server("apps.probe:app", "--workers", workers, *flags)
+        with process.connect() as wire:
+            assert (wire.get("/").header("date") is not None) is has_date
+        with process.connect() as wire:
+            wire.send("GET / HTTP/1.1\r\n\r\n")
+            response = wire.response()
+            assert response.status == 400
+            assert (response.header("date") is not None) is has_date
+
+
 @pytest.mark.parametrize("headers", [[("X-A", "a\r\nX-B: b")], [("", "a")], [("Connection", "x")]])
 def test_bad_fields_are_refused(headers: list[tuple[str, str]]) -> None:
     with pytest.raises(ValueError, match=r"header field|server's own"):

@@ -28,7 +28,7 @@ FLAGS = [
 ]
 NATIVE = {one.native: name for name, one in KEYWORDS.items() if one.native}
 OF_THE_SERVER = {
-    *("access_log_fd", "date_header", "finishes_responses", "metrics_fd", "metrics_index"),
+    *("access_log_fd", "finishes_responses", "metrics_fd", "metrics_index"),
     *("plain_tasks", "replace_idle_at", "backlog"),
 }
 """Native options that no setting is, but that the server works out or nobody sets."""

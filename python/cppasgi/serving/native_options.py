@@ -28,7 +28,7 @@ def native_options(
     options.max_connections = _within_open_files(settings.limit_concurrency)
     options.finishes_responses = _is_django_4()
     options.access_log_fd = -1 if access_log is None else access_log.fileno()
-    options.date_header = not settings.daphne_strict
+    options.date_header = settings.date_header and not settings.daphne_strict
     return options
 
 

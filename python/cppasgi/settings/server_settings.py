@@ -244,6 +244,9 @@ class ServerSettings(WebSocketSettings):
         off="--no-server-name",
         native="server_header",
     )
+    date_header: bool = setting(
+        True, SWITCH, REQUESTS, "send the Date of each response", native="date_header"
+    )
     headers: Sequence[tuple[str, str]] = setting(
         (),
         several(values.header, "NAME:VALUE", "\n"),
