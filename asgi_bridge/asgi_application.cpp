@@ -76,9 +76,9 @@ bool AsgiApplication::drain() {
   tasks_.begin_batch();
   // Its own, as an application may run the loop inside a call of the loop (nest_asyncio).
   std::vector<CycleRef> batch = std::exchange(ready_, std::exchange(spare_, {}));
-  const bool lone = batch.size() == 1;
+  const bool only_in_batch = batch.size() == 1;
   std::size_t done = 0;
-  while (done < batch.size() && run(*batch[done].get(), lone)) ++done;
+  while (done < batch.size() && run(*batch[done].get(), only_in_batch)) ++done;
   // After an exception that the loop must see (SystemExit, KeyboardInterrupt) the others keep their
   // place.
   const bool succeeded = done == batch.size();
@@ -92,10 +92,10 @@ bool AsgiApplication::has_time_left() const {
   return std::chrono::steady_clock::now() - batch_began_ < kBatchTime;
 }
 
-bool AsgiApplication::run(Cycle& cycle, bool lone) {
+bool AsgiApplication::run(Cycle& cycle, bool only_in_batch) {
   if (disowned_) return true;  // by one that ran before it
   cycle.queued = false;
-  cycle.lone = lone;
+  cycle.only_in_batch = only_in_batch;
   return cycle.run();
 }
 

@@ -61,8 +61,9 @@ class AsgiApplication final : public Application {
   void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
   // Called when the last running call has ended.
   void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
-  // Called by a lone exchange that has sent its response: write it now.
-  void set_on_lone_response(std::function<void()> hook) { on_lone_response_ = std::move(hook); }
+  // Called when the only call of a batch has sent its whole response: it may be written at once. On
+  // one connection that saves a turn of the loop, and 4.7 % of a request's instructions.
+  void set_on_only_response(std::function<void()> hook) { on_only_response_ = std::move(hook); }
 
   // Starts and wakes everything in the ready queue. False with an exception for the event loop;
   // what is left stays queued.
@@ -100,7 +101,7 @@ class AsgiApplication final : public Application {
   void remove_running(Cycle& cycle);
   // Whether a task that could go on may do so: the batch began so lately that others can wait.
   bool has_time_left() const;
-  void lone_response() { on_lone_response_(); }
+  void only_response_sent() { on_only_response_(); }
   // May a send() still be dropped that long after the first that came too late?
   bool is_over_patience(std::chrono::steady_clock::duration time) const {
     using std::chrono::milliseconds;
@@ -126,7 +127,7 @@ class AsgiApplication final : public Application {
  private:
   static constexpr std::chrono::milliseconds kBatchTime{1};
 
-  bool run(Cycle& cycle, bool lone);
+  bool run(Cycle& cycle, bool only_in_batch);
 
   PythonRef callable_;
   TaskStarter tasks_;
@@ -140,7 +141,7 @@ class AsgiApplication final : public Application {
   LoopBridge* loop_bridge_ = nullptr;
   std::function<void()> on_ready_;
   std::function<void()> on_idle_;
-  std::function<void()> on_lone_response_;
+  std::function<void()> on_only_response_;
   std::vector<CycleRef> ready_;
   std::vector<CycleRef> spare_;  // empty, with the room of an earlier batch
   std::vector<CycleRef> running_;

@@ -37,10 +37,10 @@ AsgiServer::AsgiServer(PyObject* application, PyObject* loop, const AsgiServerOp
   application_.set_loop_bridge(loop_bridge_);
   application_.set_metrics(server_.metrics());
   application_.set_on_ready([this] { batch_needed(); });
-  application_.set_on_lone_response([this] {
-    lone_ = true;
+  application_.set_on_only_response([this] {
+    writes_now_ = true;
     finish_batch();
-    lone_ = false;
+    writes_now_ = false;
     if (application_.has_ready()) loop_bridge_.soon();
   });
   server_.set_batch_hook([this] { batch_needed(); });
@@ -145,7 +145,7 @@ void AsgiServer::close() {
 // Something was put off. A batch deals with it at its end; otherwise asyncio calls us when what is
 // ready now has run.
 void AsgiServer::batch_needed() {
-  if (!in_batch_ && !lone_ && !loop_bridge_.ticking()) loop_bridge_.soon();
+  if (!in_batch_ && !writes_now_ && !loop_bridge_.ticking()) loop_bridge_.soon();
 }
 
 // libuv has run: hand what it brought to Python. Woken tasks and those started eagerly have run

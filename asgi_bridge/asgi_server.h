@@ -75,7 +75,7 @@ class AsgiServer {
   LoopBridge loop_bridge_;
   PythonRef on_drained_;
   bool in_batch_ = false;
-  bool lone_ = false;  // a lone response is being written: nothing is put off
+  bool writes_now_ = false;  // the only response of a batch is being written: nothing is put off
   bool closed_ = false;
   const int process_;
 };

@@ -94,9 +94,9 @@ class Cycle {
     }
   }
 
-  bool queued = false;    // in the ready queue
-  std::size_t index = 0;  // in the list of running calls
-  bool lone = false;      // nothing else came in its batch: its response need not wait for others
+  bool queued = false;         // in the ready queue
+  std::size_t index = 0;       // in the list of running calls
+  bool only_in_batch = false;  // its response need not wait for others
 
  protected:
   virtual PyObject* make_scope() = 0;

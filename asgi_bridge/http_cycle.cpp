@@ -234,7 +234,7 @@ PyObject* HttpCycle::send_trailers(PyObject* message) {
 PyObject* HttpCycle::sent_all() {
   state_ = State::Complete;
   if (!receivers_.empty()) queue();  // who still listens hears http.disconnect
-  if (lone) application().lone_response();
+  if (only_in_batch) application().only_response_sent();
   return completed_none();
 }
 

@@ -20,6 +20,8 @@ class HttpCycle final : public ResponderCycle<HttpResponder, HttpHandler> {
   // --- HttpHandler: called while libuv runs ---
 
   void on_content() override;
+  // Makes the bytes object that receive() is to give. Without the copies that this saves, an upload
+  // of 1 MiB costs 1.6 times the instructions.
   bool on_piece(std::string_view content) override;
   void on_writable() override;
   void on_disconnect() override;

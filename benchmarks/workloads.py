@@ -122,6 +122,12 @@ _ROWS = (
         0.9,
         WebSocket("/broadcast", workload="broadcast", connections=500),
     ),
+    Workload(
+        "fanout-deflate",
+        "fan-out of 1 KiB, compressed, each message by itself, 500 members, per delivery",
+        0.9,
+        WebSocket("/broadcast", workload="broadcast", connections=500, size=1024, deflate="alone"),
+    ),
     Workload("channels", "Channels consumer echo", 0.95, WebSocket("/echo"), CHANNELS),
     Workload("channels-json", "Channels JSON consumer echo", 0.95, WebSocket("/json"), CHANNELS),
     Workload(

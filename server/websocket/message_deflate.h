@@ -44,8 +44,9 @@ class DeflatePool {
   const WebSocketDeflate options_;
   std::array<std::unique_ptr<Compressor>, 16> compressors_;  // by window bits; made when needed
   std::unique_ptr<Inflater> spare_inflater_;
-  // The latest message compressed without takeover. Members of a group get the same one after the
-  // other, so that it is compressed once.
+  // The latest message that was compressed without takeover. The members of a group get the same
+  // one after the other, so that it is compressed only once: 1 KiB to 500 members costs a thirtieth
+  // of the instructions.
   struct Latest {
     std::string message;
     std::string compressed;
