@@ -279,9 +279,9 @@ std::unique_ptr<LoopGuard> make_loop_guard(double limit, double period, int dump
   LoopGuard::OnSilence on_silence;
   if (metrics_fd >= 0) {
     // A mapping of its own: the guard's thread may outlive the server's by a moment.
-    auto block = std::make_shared<cppasgi::MetricsBlock>(metrics_fd, metrics_index);
-    on_silence = [block](std::chrono::nanoseconds silence) {
-      (*block)->loop_silence.set(static_cast<std::uint64_t>(silence.count()));
+    auto metrics = std::make_shared<cppasgi::MetricsBlock>(metrics_fd, metrics_index);
+    on_silence = [metrics](std::chrono::nanoseconds silence) {
+      (*metrics)->loop_silence.set(static_cast<std::uint64_t>(silence.count()));
     };
   }
   return std::make_unique<LoopGuard>(to_milliseconds(limit), to_milliseconds(period), dump_signal,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests check_layers.py on trees with one include or import each, allowed and forbidden ones."""
 
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -92,6 +93,23 @@ class CheckLayersTest(unittest.TestCase):
                 found = self.violations(source, header)
                 assert len(found) == 1
                 assert found[0].startswith(f"{source}:2: ")
+
+    def test_the_readme_of_the_bridge_says_what_its_files_may_include(self) -> None:
+        readme = Path(__file__).parent.parent / "asgi_bridge/README.md"
+        documented = {}
+        for files, headers, libraries in re.findall(
+            r"^\| ((?:`\w+`(?:, )?)+|all others) \| ([^|]*)\| ([^|]*)\|$", readme.read_text(), re.M
+        ):
+            names = re.findall(r"`(\w+)`", files)
+            for layer in [f"asgi_bridge/{name}." for name in names] or ["asgi_bridge/"]:
+                included = {f"server/{name}" for name in re.findall(r"`([^`]+)`", headers)}
+                documented[layer] = included | {name.lower() for name in libraries.split()}
+        rule = {
+            layer: set(allowed) - {"asgi_bridge/", "python"}
+            for layer, allowed in check_layers.LAYERS.items()
+            if layer.startswith("asgi_bridge/")
+        }
+        assert documented == rule
 
     def import_violations(self, source: str, statement: str) -> list[str]:
         with tempfile.TemporaryDirectory() as folder:

@@ -80,6 +80,37 @@ def test_files_that_a_page_names_exist(name: str) -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_the_grep_for_counters_finds_each_line_that_counts() -> None:
+    """That of server/README.md."""
+    sources = [
+        path
+        for folder in ("server", "asgi_bridge")
+        for path in (ROOT / folder).rglob("*.[hc]*")
+        if path.suffix in {".h", ".cpp"} and path.stem != "metrics"
+    ]
+    metrics = (ROOT / "server/metrics.h").read_text().partition("struct Metrics {")[2]
+    counters = re.findall(r"^  [A-Z]\w+ (\w+);|^  std::array<.*> (\w+);", metrics, re.MULTILINE)
+    names = "|".join(name for pair in counters for name in pair if name)
+    counts = re.compile(
+        rf"\b({names})\.(add|subtract|set|observe)|\bcount\((Limit|Handshake)::"
+        r"|[.>]count_(response|cut_response|route|disconnect)\("
+    )
+    counting = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sources
+        for line in path.read_text().splitlines()
+        if counts.search(line)
+    }
+    readme = (ROOT / "server/README.md").read_text()
+    command = re.search(r"`(grep -rE [^`]+)`", readme)
+    assert command
+    found = subprocess.run(
+        command[1], shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert len(counting) > 30
+    assert counting - set(found.stdout.splitlines()) == set()
+
+
 @pytest.fixture(scope="module")
 def known_flags(server_command: list[str]) -> set[str]:
     """Those of `--help`."""
