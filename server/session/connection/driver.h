@@ -41,7 +41,7 @@ class Driver {
     std::size_t most_bytes = 0;  // that receive() is given at once; 0: the stream's own choice
   };
 
-  explicit Driver(const Bounds& bounds) : bounds(bounds) {}
+  explicit Driver(const Bounds& bounds_in) : bounds(bounds_in) {}
   virtual ~Driver() = default;
 
   const Bounds bounds;
