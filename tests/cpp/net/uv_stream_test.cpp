@@ -2,7 +2,6 @@
 #include "server/net/uv_stream.h"
 
 #include <netinet/in.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <thread>
 
 #include "net/net_fixture.h"
+#include "net/stream_pair.h"
 #include "server/net/uv_listener.h"
 #include "support/catch.h"
 #include "support/socket_client.h"
@@ -22,38 +22,6 @@ using namespace cppasgi::net;
 using namespace cppasgi::test;
 
 namespace {
-
-enum class Kind { Tcp, Unix };
-
-// A stream and its client, connected; the stream is reading.
-struct Pair {
-  explicit Pair(Kind kind)
-      : listener(kind == Kind::Tcp ? UvListener::bind_tcp(loop, "127.0.0.1", 0)
-                                   : UvListener::bind_unix(loop, path.text())) {
-    listener->listen(8, [this](std::unique_ptr<Stream> accepted) {
-      accepted->start_reading(recorder);
-      stream = std::move(accepted);
-    });
-    client = std::make_unique<SocketClient>(listener->address());
-    REQUIRE(run_until(loop, [this] { return stream != nullptr; }));
-  }
-
-  void write(std::string_view bytes) {
-    OutputBuffer buffer;
-    buffer.append(bytes);
-    stream->write(buffer);
-    REQUIRE(buffer.empty());
-  }
-
-  SocketPath path;
-  EventLoop loop;
-  Recorder recorder;
-  std::unique_ptr<UvListener> listener;
-  std::unique_ptr<SocketClient> client;
-  std::unique_ptr<Stream> stream;
-};
-
-const std::string kLarge(20'000'000, 'x');  // more than any socket buffer
 
 std::uint32_t packets_received(int fd) {
   tcp_info info{};
@@ -65,7 +33,7 @@ std::uint32_t packets_received(int fd) {
 }  // namespace
 
 TEST_CASE("UvStream: reads what comes, then the end", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.client->send("one");
   CHECK(run_until(pair.loop, [&] { return pair.recorder.read == "one"; }));
   pair.client->send("two");
@@ -80,7 +48,7 @@ TEST_CASE("UvStream: reads what comes, then the end", "[net][stream]") {
 
 TEST_CASE("UvStream: read_waiting passes on what has come, and leaves an end to the loop",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.stream->read_waiting();
   CHECK(pair.recorder.read.empty());
   pair.client->send("first");
@@ -95,7 +63,7 @@ TEST_CASE("UvStream: read_waiting passes on what has come, and leaves an end to 
 
 TEST_CASE("UvStream: stop_reading leaves bytes with the kernel until start_reading",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.stream->stop_reading();
   pair.client->send("waits");
   Timer moment(pair.loop, [] {});
@@ -108,7 +76,7 @@ TEST_CASE("UvStream: stop_reading leaves bytes with the kernel until start_readi
 
 TEST_CASE("UvStream: bytes that wait after stop_reading keep the loop from sleeping once at most",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.stream->stop_reading();
   pair.client->send("waits");
   bool over = false;
@@ -124,7 +92,7 @@ TEST_CASE("UvStream: bytes that wait after stop_reading keep the loop from sleep
 
 TEST_CASE("UvStream: stop_reading holds in the turn of a read that filled its bound",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.stream->bound_reads(4);
   pair.recorder.after_read = [&] { pair.stream->stop_reading(); };
   pair.client->send("onetwothree");
@@ -138,7 +106,7 @@ TEST_CASE("UvStream: stop_reading holds in the turn of a read that filled its bo
 }
 
 TEST_CASE("UvStream: a small write leaves at once, without on_written", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.write("hello");
   CHECK(pair.stream->queued_bytes() == 0);
   CHECK(pair.client->read_bytes(5) == "hello");
@@ -148,7 +116,7 @@ TEST_CASE("UvStream: a small write leaves at once, without on_written", "[net][s
 
 TEST_CASE("UvStream: a tail follows the buffer, whatever the kernel takes of them",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   const std::size_t head_size = GENERATE(0U, 3U, 20'000'000U);
   OutputBuffer buffer;
   buffer.append(std::string_view(kLarge).substr(0, head_size));
@@ -169,7 +137,7 @@ TEST_CASE("UvStream: a tail follows the buffer, whatever the kernel takes of the
 
 TEST_CASE("UvStream: a write larger than the socket's buffer is queued, then on_written",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.write(kLarge);
   const std::size_t queued = pair.stream->queued_bytes();
   CHECK(queued > 0);
@@ -197,7 +165,7 @@ TEST_CASE("UvStream: a write larger than the socket's buffer is queued, then on_
 
 TEST_CASE("UvStream: end lets the peer read the last bytes and an end, and is still read",
           "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   OutputBuffer buffer;
   buffer.append("last");
   pair.stream->end(buffer);
@@ -210,7 +178,7 @@ TEST_CASE("UvStream: end lets the peer read the last bytes and an end, and is st
 }
 
 TEST_CASE("UvStream: end sends the last bytes and the end in one packet", "[net][stream]") {
-  Pair pair(Kind::Tcp);
+  StreamPair pair(Kind::Tcp);
   const std::uint32_t before = packets_received(pair.client->fd());
   OutputBuffer buffer;
   buffer.append("last");
@@ -220,7 +188,7 @@ TEST_CASE("UvStream: end sends the last bytes and the end in one packet", "[net]
 }
 
 TEST_CASE("UvStream: closed after end with input unread, the last bytes arrive", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.client->send("unread");
   OutputBuffer buffer;
   buffer.append("last");
@@ -230,7 +198,7 @@ TEST_CASE("UvStream: closed after end with input unread, the last bytes arrive",
 }
 
 TEST_CASE("UvStream: end waits for what is queued, and is called again", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   OutputBuffer buffer;
   buffer.append(kLarge);
   pair.stream->end(buffer);
@@ -243,7 +211,7 @@ TEST_CASE("UvStream: end waits for what is queued, and is called again", "[net][
 }
 
 TEST_CASE("UvStream: destroyed in an orderly way, the peer reads an end", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.write("bye");
   pair.stream.reset();
   pair.loop.run_pending();
@@ -253,7 +221,7 @@ TEST_CASE("UvStream: destroyed in an orderly way, the peer reads an end", "[net]
 }
 
 TEST_CASE("UvStream: after reset_on_close the peer's connection is reset", "[net][stream]") {
-  Pair pair(Kind::Tcp);
+  StreamPair pair(Kind::Tcp);
   pair.write("part");
   CHECK(pair.client->read_bytes(4) == "part");
   pair.stream->reset_on_close();
@@ -265,7 +233,7 @@ TEST_CASE("UvStream: after reset_on_close the peer's connection is reset", "[net
 }
 
 TEST_CASE("UvStream: reset_on_close of a Unix stream is an orderly end", "[net][stream]") {
-  Pair pair(Kind::Unix);
+  StreamPair pair(Kind::Unix);
   pair.stream->reset_on_close();
   pair.stream.reset();
   pair.loop.run_pending();
@@ -274,7 +242,7 @@ TEST_CASE("UvStream: reset_on_close of a Unix stream is an orderly end", "[net][
 }
 
 TEST_CASE("UvStream: a peer that resets is an error, once", "[net][stream]") {
-  Pair pair(Kind::Tcp);
+  StreamPair pair(Kind::Tcp);
   const linger now{1, 0};
   setsockopt(pair.client->fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
   pair.client->close_now();
@@ -287,7 +255,7 @@ TEST_CASE("UvStream: a peer that resets is an error, once", "[net][stream]") {
 }
 
 TEST_CASE("UvStream: a write to a peer that is gone is reported from the loop", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.stream->stop_reading();
   const linger now{1, 0};
   setsockopt(pair.client->fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -302,7 +270,7 @@ TEST_CASE("UvStream: a write to a peer that is gone is reported from the loop", 
 }
 
 TEST_CASE("UvStream: destroyed with a write queued, it tells nobody", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
+  StreamPair pair(GENERATE(Kind::Tcp, Kind::Unix));
   pair.write(kLarge);
   pair.stream.reset();
   pair.loop.run_pending();
@@ -325,88 +293,4 @@ TEST_CASE("UvStream: never started to read, it can be written to and destroyed",
   loop.run_pending();
   client.read_all();
   CHECK(client.error() != ETIMEDOUT);
-}
-
-namespace {
-
-// A file without a name that holds kLarge.
-class LargeFile {
- public:
-  LargeFile() : fd_(memfd_create("large", 0)) {
-    REQUIRE(write(fd_, kLarge.data(), kLarge.size()) == static_cast<ssize_t>(kLarge.size()));
-  }
-  ~LargeFile() { close(fd_); }
-  LargeFile(const LargeFile&) = delete;
-  LargeFile& operator=(const LargeFile&) = delete;
-
-  int fd() const { return fd_; }
-  FileSlice slice() const { return FileSlice::copy_of(fd_); }
-
- private:
-  int fd_;
-};
-
-}  // namespace
-
-TEST_CASE("UvStream: a small part of a file leaves at once, without on_written", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  const LargeFile file;
-  FileSlice slice = file.slice();
-  slice.select(7, 5);
-  CHECK(pair.stream->send_file(slice));
-  CHECK(slice.size() == 0);
-  CHECK(slice.offset() == 12);
-  CHECK(pair.client->read_bytes(5) == "xxxxx");
-  pair.loop.run_pending();
-  CHECK(pair.recorder.written == 0);
-}
-
-TEST_CASE("UvStream: a large file takes many turns, and little memory in each", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  const LargeFile file;
-  FileSlice slice = file.slice();
-  std::thread reading([&] { pair.client->read_bytes(kLarge.size()); });
-  int turns = 0;
-  std::size_t most_queued = 0;
-  std::uint64_t most_taken = 0;
-  while (slice.size() != 0) {
-    const std::uint64_t before = slice.size();
-    REQUIRE(pair.stream->send_file(slice));
-    most_queued = std::max(most_queued, pair.stream->queued_bytes());
-    most_taken = std::max(most_taken, before - slice.size());
-    if (slice.size() == 0) break;
-    const std::uint64_t left = slice.size();
-    CHECK(pair.stream->send_file(slice));  // while something is queued it is left alone
-    CHECK(slice.size() == left);
-    ++turns;
-    REQUIRE(run_until(pair.loop, [&] { return pair.recorder.written == turns; }));
-  }
-  // The last block may have been queued.
-  CHECK(run_until(pair.loop, [&] { return pair.stream->queued_bytes() == 0; }));
-  reading.join();
-  CHECK((pair.client->take() == kLarge));
-  CHECK(turns > 10);
-  CHECK(most_taken < 1'000'000);
-  CHECK(most_queued < 100'000);
-}
-
-TEST_CASE("UvStream: a file that is shorter than thought, or unreadable, is told at once",
-          "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  const LargeFile file;
-  FileSlice slice = file.slice();
-  REQUIRE(ftruncate(file.fd(), 3) == 0);
-  CHECK_FALSE(pair.stream->send_file(slice));
-}
-
-TEST_CASE("UvStream: a peer that leaves within a file is an error from the loop", "[net][stream]") {
-  Pair pair(GENERATE(Kind::Tcp, Kind::Unix));
-  const LargeFile file;
-  FileSlice slice = file.slice();
-  REQUIRE(pair.stream->send_file(slice));
-  pair.client->close_now();
-  CHECK(run_until(pair.loop, [&] {
-    if (pair.stream->queued_bytes() == 0 && slice.size() != 0) pair.stream->send_file(slice);
-    return bool(pair.recorder.error);
-  }));
 }
