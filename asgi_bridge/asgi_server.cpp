@@ -59,10 +59,10 @@ void AsgiServer::clear() {
   application_.clear();
 }
 
-Address AsgiServer::bind_fd(int fd, int backlog) {
+Address AsgiServer::bind_fd(int fd, const ListenerOptions& options) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return server_.adopt(copy, {.backlog = backlog});
+  return server_.adopt(copy, options);
 }
 
 void AsgiServer::start(const pybind11::object& self, const pybind11::object& state) {

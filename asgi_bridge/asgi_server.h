@@ -42,7 +42,7 @@ class AsgiServer {
   AsgiServer(const AsgiServer&) = delete;
   AsgiServer& operator=(const AsgiServer&) = delete;
 
-  Address bind_fd(int fd, int backlog);
+  Address bind_fd(int fd, const ListenerOptions& options);
   // `self` is the Python object that owns this.
   void start(const pybind11::object& self, const pybind11::object& state);
   InProgress drain(pybind11::object on_drained, ShutdownReason reason,

@@ -241,10 +241,11 @@ void define_server(py::module_& module) {
            py::arg("options"), py::arg("served"))
       .def(
           "bind_fd",
-          [](AsgiServer& self, int fd, int backlog) {
-            return to_python(self.bind_fd(fd, backlog));
+          [](AsgiServer& self, int fd, int backlog, bool proxy_protocol) {
+            return to_python(
+                self.bind_fd(fd, {.backlog = backlog, .proxy_protocol = proxy_protocol}));
           },
-          py::arg("fd"), py::arg("backlog") = 0)
+          py::arg("fd"), py::arg("backlog") = 0, py::arg("proxy_protocol") = false)
       .def(
           "start",
           [](const py::object& self, const py::object& state) {

@@ -224,11 +224,14 @@ class Server:
 
         ``served`` says what a stack serves, for the log."""
 
-    def bind_fd(self, fd: int, backlog: int = 0) -> tuple[str, int] | str | None:
+    def bind_fd(
+        self, fd: int, backlog: int = 0, proxy_protocol: bool = False
+    ) -> tuple[str, int] | str | None:
         """Takes over a bound socket, a copy of the descriptor.
 
         Args:
             backlog: connections that may wait to be accepted; 0 is `ServerOptions.backlog`.
+            proxy_protocol: whether each connection begins with a PROXY preamble.
 
         Returns:
             Its address; a path for a Unix socket, None for an unnamed one.

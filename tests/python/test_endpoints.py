@@ -63,10 +63,11 @@ def test_descriptions_in_twisteds_grammar(description: str, endpoint: object) ->
         ("le:/certificates:tcp:443", "Unknown endpoint type: 'le'"),
         ("ssl:443", "ssl endpoints are not supported yet: they come with TLS"),
         ("tls:/certificates", "tls endpoints are not supported yet: they come with TLS"),
-        (
-            "haproxy:tcp:8000",
-            "haproxy endpoints are not supported yet: they come with the PROXY protocol",
-        ),
+        ("haproxy:", "Unknown endpoint type: ''"),
+        ("haproxy:tcp", "tcp endpoint without port"),
+        ("haproxy:haproxy:tcp:80", "a haproxy endpoint is none of another"),
+        ("haproxy:tcp\\:80", "Unknown endpoint type: 'tcp:80'"),
+        ("haproxy:ssl:443", "ssl endpoints are not supported yet: they come with TLS"),
         ("tcp", "tcp endpoint without port"),
         ("tcp:http", "port 'http' is not a whole number"),
         ("tcp:65536", "port 65536 is out of range"),
@@ -249,12 +250,6 @@ def test_systemd_passes_sockets_to_one_process_only() -> None:
         ("imap:", 2, "cppasgi: error: Unknown endpoint type: 'imap' (in 'imap:')"),
         ("ssl:443", 2, "cppasgi: error: ssl endpoints are not supported yet: they come with TLS"),
         ("tls:/x", 2, "cppasgi: error: tls endpoints are not supported yet: they come with TLS"),
-        (
-            "haproxy:tcp:8000",
-            2,
-            "cppasgi: error: haproxy endpoints are not supported yet: they come with the PROXY "
-            "protocol",
-        ),
         ("tcp:http", 2, "cppasgi: error: port 'http' is not a whole number (in 'tcp:http')"),
         (
             "systemd:INET:index=0",

@@ -94,7 +94,7 @@ def test_a_backup_is_never_overwritten(server_command: list[str], tmp_path: Path
     [
         ("daphne -e ssl:443:privateKey=key.pem a:b", "ssl endpoints are not supported yet"),
         ("daphne --endpoint='tls:443' a:b", "tls endpoints are not supported yet"),
-        ('daphne "-e" "haproxy:tcp\\:80" "a:b"', "haproxy endpoints are not supported yet"),
+        ("daphne -e haproxy:tcp:80 a:b", None),
         ("daphne --proxy-headers a:b", "proxies on other machines are believed only if"),
         ("daphne --proxy-headers-host X --forwarded-allow-ips '*' --proxy-headers a:b", None),
         ("daphne -e tcp:80 a:b  # not tls: yet", None),

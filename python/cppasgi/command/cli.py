@@ -163,6 +163,7 @@ class CommandLineInterface:
                 options.file_descriptor,
                 options.socket_strings,
                 options.unix_socket_mode,
+                options.proxy_protocol,
             )
             if not options.check:  # which lists all that is wrong
                 for description in endpoints:

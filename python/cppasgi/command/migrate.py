@@ -26,7 +26,7 @@ _NAME_OF_PROCESS = "the command is cppasgi now, and this doesn't find it by the 
 _NOT_CARRIED_OVER = (
     (re.compile(r"(?<!\w)ps\s[^|;&]*\|\s*[ef]?grep\b.*\[?d\]?aphne"), _NAME_OF_PROCESS),
     (
-        re.compile(r"(?<![\w.+-])(ssl|tls|haproxy):(?=[\w\\])"),
+        re.compile(r"(?<![\w.+-])(ssl|tls):(?=[\w\\])"),
         "{0} endpoints are not supported yet, and with one the server doesn't start: let a proxy "
         "in front end TLS",
     ),

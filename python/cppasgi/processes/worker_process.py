@@ -92,6 +92,7 @@ class WorkerProcess:
                 board=slot,
                 requests=limits.requests,
                 is_late=is_late,
+                proxied=tuple(each.socket.fileno() for each in listeners if each.proxied),
             )
             process = subprocess.Popen(
                 command,

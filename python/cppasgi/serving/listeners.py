@@ -40,6 +40,7 @@ class Listener(NamedTuple):
     """A bound socket; ``backlog`` 0 is the server's default.
 
     Attributes:
+        proxied: whether each connection begins with a PROXY preamble.
         is_own: whether others have sockets of their own at the same address, over which the kernel
             spreads new connections.
     """
@@ -48,6 +49,7 @@ class Listener(NamedTuple):
     socket: socket.socket
     backlog: int = 0
     is_own: bool = False
+    proxied: bool = False
 
     def listens(self) -> bool:
         """Whether new connections come here."""
@@ -68,8 +70,8 @@ class Listener(NamedTuple):
                 bound = _bind_tcp(self.socket.family, self.socket.getsockname(), shared=True)
             except OSError as error:
                 raise _refused(format_address(self.address), error) from error
-            return Listener(self.address, bound, self.backlog, is_own=True)
-        return Listener(self.address, self.socket.dup(), self.backlog)
+            return self._replace(socket=bound, is_own=True)
+        return self._replace(socket=self.socket.dup(), is_own=False)
 
 
 class Listeners:
@@ -108,7 +110,7 @@ class Listeners:
         for description, endpoint in self._endpoints:
             self._log("Configuring endpoint %s", description)
             try:
-                listeners.append(self._open_one(endpoint))
+                listeners.append(self._open_one(endpoint)._replace(proxied=endpoint.proxied))
             except OSError as error:
                 for listener in listeners:
                     listener.socket.close()
@@ -124,7 +126,7 @@ class Listeners:
         """
         for listener in self.open():
             with listener.socket:
-                native.bind_fd(listener.socket.fileno(), listener.backlog)
+                native.bind_fd(listener.socket.fileno(), listener.backlog, listener.proxied)
 
     def announce(self) -> None:
         """Logs each address. Differs from Daphne: those of Unix sockets too."""
@@ -178,15 +180,16 @@ class Listeners:
 class InheritedListeners:
     """The same for a worker process, whose sockets its supervisor has bound and announced."""
 
-    def __init__(self, sockets: Sequence[tuple[int, int]]) -> None:
-        """Takes descriptors, each with its backlog."""
-        self._sockets = sockets
+    def __init__(self, worker: Worker) -> None:
+        """Takes the sockets of a worker."""
+        self._sockets = worker.sockets
+        self._proxied = worker.proxied
         self.addresses: list[ListenAddress] = []
 
     def bind(self, native: _native.Server) -> None:
         """Hands the sockets to the native server."""
         for fileno, backlog in self._sockets:
-            address = native.bind_fd(fileno, backlog)
+            address = native.bind_fd(fileno, backlog, fileno in self._proxied)
             os.close(fileno)
             self.addresses.append(address or f"file descriptor {fileno}")
 
@@ -206,7 +209,7 @@ def listeners_for(
     """Those of a server: a worker's are its supervisor's."""
     if worker is None:
         return Listeners(endpoints, announced=announced)
-    return InheritedListeners(worker.sockets)
+    return InheritedListeners(worker)
 
 
 def systemd_descriptor(endpoint: SystemdEndpoint, environ: Mapping[str, str], pid: int) -> int:

@@ -93,7 +93,13 @@ class Server(ServerSettings):
                 self.proxy_forwarded_proto_header or "X-Forwarded-Proto"
             )
         self.endpoints = endpoint_descriptions(
-            self.host, self.port, self.unix_socket, self.fd, self.endpoints, self.unix_socket_mode
+            self.host,
+            self.port,
+            self.unix_socket,
+            self.fd,
+            self.endpoints,
+            self.unix_socket_mode,
+            self.proxy_protocol,
         )
         self._make_loop = loop_factory(self.loop, thread_pool_size())
         self._lifespan = Lifespan(self.application, "off" if self.daphne_strict else self.lifespan)

@@ -33,6 +33,7 @@ class Worker(NamedTuple):
             more says that ``requests`` are answered.
         requests: after which the worker is to be replaced; 0 is never.
         is_late: whether the service is up already, so that no log may keep it from going on.
+        proxied: those of the sockets whose connections begin with a PROXY preamble.
         board: where it counts; None where its supervisor's version of cppasgi counts otherwise.
     """
 
@@ -43,6 +44,7 @@ class Worker(NamedTuple):
     board: BoardSlot | None
     requests: int = 0
     is_late: bool = False
+    proxied: tuple[int, ...] = ()
 
     @classmethod
     def inherited(cls, environ: MutableMapping[str, str]) -> Worker | None:

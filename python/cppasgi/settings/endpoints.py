@@ -12,6 +12,7 @@ unix       address, mode, backlog, lockfile        a lock file is never made; fo
                                                    none is given see `cppasgi.serving.unix_sockets`
 systemd    index or name, domain                   socket activation; any address family
 fd         fileno, domain                          any address family, whatever domain says
+haproxy    an endpoint of another type             each connection begins with a PROXY preamble
 =========  ======================================  ===========================================
 """
 
@@ -27,8 +28,8 @@ DEFAULT_PORT = 8000
 _LATER = {
     "ssl": "they come with TLS",
     "tls": "they come with TLS",
-    "haproxy": "they come with the PROXY protocol",
 }
+_PROXIED = "haproxy:"
 _DOMAINS = ("INET", "INET6", "UNIX")
 
 
@@ -41,11 +42,15 @@ class EndpointError(ValueError):
 
 
 class TcpEndpoint(NamedTuple):
-    """A TCP port; ``backlog`` 0 is the server's default, here and below."""
+    """A TCP port; here and below ``backlog`` 0 is the server's default.
+
+    ``proxied`` means that each connection begins with a PROXY preamble.
+    """
 
     port: int
     interface: str = ""
     backlog: int = 0
+    proxied: bool = False
 
 
 class UnixEndpoint(NamedTuple):
@@ -54,12 +59,14 @@ class UnixEndpoint(NamedTuple):
     address: str
     mode: int | None = None
     backlog: int = 0
+    proxied: bool = False
 
 
 class DescriptorEndpoint(NamedTuple):
     """A bound socket that was inherited."""
 
     fileno: int
+    proxied: bool = False
 
 
 class SystemdEndpoint(NamedTuple):
@@ -67,6 +74,7 @@ class SystemdEndpoint(NamedTuple):
 
     place: int | None = None
     name: str | None = None
+    proxied: bool = False
 
 
 Endpoint: TypeAlias = TcpEndpoint | UnixEndpoint | DescriptorEndpoint | SystemdEndpoint
@@ -79,11 +87,15 @@ def endpoint_descriptions(
     file_descriptor: int | None = None,
     endpoints: Sequence[str] = (),
     unix_socket_mode: int | None = None,
+    proxied: bool = False,
 ) -> list[str]:
     """Describes everything to listen on, in alphabetical order.
 
     Same as Daphne's: nothing given is 127.0.0.1:8000, a host alone takes port 8000, a port alone
     takes 127.0.0.1, and with only others no TCP port is opened.
+
+    Args:
+        proxied: whether the connections of all of them begin with a PROXY preamble.
 
     Raises:
         EndpointError: there are permissions for Unix sockets, but no such socket.
@@ -107,7 +119,12 @@ def endpoint_descriptions(
     built = build_endpoint_description_strings(
         host, port, unix_socket, file_descriptor, unix_socket_mode
     )
-    return sorted([*endpoints, *built])
+    described = [*endpoints, *built]
+    if proxied:
+        described = [
+            text if text.lower().startswith(_PROXIED) else _PROXIED + text for text in described
+        ]
+    return sorted(described)
 
 
 def build_endpoint_description_strings(
@@ -149,6 +166,11 @@ def parse_endpoint(description: str) -> Endpoint:
         EndpointError: it isn't one, or its type is unknown or not supported (yet).
     """
     try:
+        if description.lower().startswith(_PROXIED):
+            inner = description[len(_PROXIED) :]
+            if inner.lower().startswith(_PROXIED):
+                raise EndpointError("a haproxy endpoint is none of another")
+            return parse_endpoint(inner)._replace(proxied=True)
         positional, named = _split(description)
         kind = positional.pop(0).lower() if positional else ""
         if kind in _LATER:

@@ -113,6 +113,14 @@ class ServerSettings(WebSocketSettings):
         is_optional=True,
         is_fixed=True,
     )
+    proxy_protocol: bool = setting(
+        False,
+        SWITCH,
+        ADDRESSES,
+        "each connection begins with a preamble of the PROXY protocol, version 1 or 2, in which a "
+        "proxy that --forwarded-allow-ips trusts names the client",
+        is_fixed=True,
+    )
     fd: int | None = setting(
         None,
         whole("N", 0),
