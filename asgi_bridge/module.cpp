@@ -4,13 +4,10 @@
 
 #include <pybind11/stl.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -27,6 +24,7 @@
 #include "asgi_bridge/loop_core.h"
 #include "asgi_bridge/loop_handle.h"
 #include "asgi_bridge/message.h"
+#include "asgi_bridge/options.h"
 #include "server/base/heap.h"
 #include "server/base/line_writer.h"
 #include "server/metrics.h"
@@ -45,6 +43,7 @@ using cppasgi::ShutdownReason;
 using cppasgi::bridge::AsgiServer;
 using cppasgi::bridge::AsgiServerOptions;
 using cppasgi::bridge::hold_at_interpreter_end;
+using cppasgi::bridge::to_milliseconds;
 using std::chrono::milliseconds;
 
 // (host, port), a path, or None for an unnamed Unix socket.
@@ -52,154 +51,6 @@ py::object to_python(const Address& address) {
   if (address.family == Address::Family::Tcp) return py::make_tuple(address.host, address.port);
   if (address.host.empty()) return py::none();
   return py::str(address.host);
-}
-
-// Rounded up, so that no time-out becomes 0, which is none. Infinity, and what is too long for the
-// type, is max(): no end.
-milliseconds to_milliseconds(double seconds) {
-  using Seconds = std::chrono::duration<double>;
-  if (!(seconds >= 0)) throw py::value_error("a time is a number of seconds from 0 on");
-  if (Seconds(seconds) >= Seconds(milliseconds::max())) return milliseconds::max();
-  return std::chrono::ceil<milliseconds>(Seconds(seconds));
-}
-
-double to_seconds(milliseconds time) {
-  if (time == milliseconds::max()) return std::numeric_limits<double>::infinity();
-  return std::chrono::duration<double>(time).count();
-}
-
-// A property in seconds for a time-out kept in milliseconds.
-template <typename Member>
-void def_seconds(py::class_<AsgiServerOptions>& options, const char* name, Member member) {
-  options.def_property(
-      name,
-      [member](const AsgiServerOptions& self) { return to_seconds(self.server.timeouts.*member); },
-      [member](AsgiServerOptions& self, double seconds) {
-        self.server.timeouts.*member = to_milliseconds(seconds);
-      });
-}
-
-// A property for a member of one of the option structs.
-template <typename Struct, typename Value>
-void def_value(py::class_<AsgiServerOptions>& options, const char* name,
-               Struct cppasgi::ServerOptions::* group, Value Struct::* member) {
-  options.def_property(
-      name, [=](const AsgiServerOptions& self) { return self.server.*group.*member; },
-      [=](AsgiServerOptions& self, Value value) { self.server.*group.*member = value; });
-}
-
-template <typename Value>
-void def_value(py::class_<AsgiServerOptions>& options, const char* name,
-               Value cppasgi::ServerOptions::* member) {
-  options.def_property(
-      name, [=](const AsgiServerOptions& self) { return self.server.*member; },
-      [=](AsgiServerOptions& self, Value value) { self.server.*member = value; });
-}
-
-// "off", "shared" or "dedicated".
-void def_deflate_mode(py::class_<AsgiServerOptions>& options) {
-  static constexpr std::array<const char*, 3> kNames = {"off", "shared", "dedicated"};
-  options.def_property(
-      "deflate_mode",
-      [](const AsgiServerOptions& self) {
-        return kNames.at(static_cast<std::size_t>(self.server.deflate.mode));
-      },
-      [](AsgiServerOptions& self, const std::string& name) {
-        const auto* found = std::find(kNames.begin(), kNames.end(), name);
-        if (found == kNames.end())
-          throw py::value_error("deflate_mode is off, shared or dedicated");
-        self.server.deflate.mode =
-            static_cast<cppasgi::WebSocketDeflate::Mode>(found - kNames.begin());
-      });
-}
-
-void define_options(py::module_& module) {
-  using cppasgi::ConnectionLimits;
-  using cppasgi::HttpLimits;
-  using cppasgi::ProxyHeaders;
-  using cppasgi::ServerOptions;
-  using cppasgi::SlowReader;
-  using cppasgi::Timeouts;
-  using cppasgi::WebSocketDeflate;
-  using cppasgi::WebSocketLimits;
-  py::class_<AsgiServerOptions> options(module, "ServerOptions");
-  options.def(py::init<>())
-      .def_readwrite("root_path", &AsgiServerOptions::root_path)
-      .def_readwrite("access_log_fd", &AsgiServerOptions::access_log_fd)
-      .def_readwrite("plain_tasks", &AsgiServerOptions::plain_tasks)
-      .def_readwrite("sends_files", &AsgiServerOptions::sends_files)
-      .def_readwrite("finishes_responses", &AsgiServerOptions::finishes_responses)
-      .def_property(
-          "after_disconnect_timeout",
-          [](const AsgiServerOptions& self) { return to_seconds(self.after_disconnect_timeout); },
-          [](AsgiServerOptions& self, double seconds) {
-            self.after_disconnect_timeout = to_milliseconds(seconds);
-          });
-  def_value(options, "server_header", &ServerOptions::server_header);
-  def_value(options, "date_header", &ServerOptions::date_header);
-  def_value(options, "headers", &ServerOptions::headers);
-  def_value(options, "access_log_exclude", &ServerOptions::access_log_exclude);
-  def_value(options, "access_log_format", &ServerOptions::access_log_format);
-  def_value(options, "backlog", &ServerOptions::backlog);
-  def_value(options, "metrics_fd", &ServerOptions::metrics_fd);
-  def_value(options, "metrics_index", &ServerOptions::metrics_index);
-  options.def_property(
-      "daphne_strict", [](const AsgiServerOptions& self) { return self.server.daphne_strict; },
-      [](AsgiServerOptions& self, bool value) {
-        self.server.daphne_strict = self.server.http.daphne_strict = value;
-      });
-  def_value(options, "proxy_address_header", &ServerOptions::proxy, &ProxyHeaders::address);
-  def_value(options, "proxy_port_header", &ServerOptions::proxy, &ProxyHeaders::port);
-  def_value(options, "proxy_scheme_header", &ServerOptions::proxy, &ProxyHeaders::scheme);
-  def_value(options, "trusted_proxies", &ServerOptions::proxy, &ProxyHeaders::trusted);
-  def_value(options, "max_target_bytes", &ServerOptions::http, &HttpLimits::max_target_bytes);
-  def_value(options, "max_header_bytes", &ServerOptions::http, &HttpLimits::max_header_bytes);
-  def_value(options, "max_header_count", &ServerOptions::http, &HttpLimits::max_header_count);
-  def_value(options, "max_content_bytes", &ServerOptions::http, &HttpLimits::max_content_bytes);
-  def_value(options, "max_connections", &ServerOptions::connections,
-            &ConnectionLimits::max_connections);
-  def_value(options, "replace_idle_at", &ServerOptions::connections,
-            &ConnectionLimits::replace_idle_at);
-  def_value(options, "max_requests", &ServerOptions::connections, &ConnectionLimits::max_requests);
-  def_value(options, "max_message_bytes", &ServerOptions::websocket,
-            &WebSocketLimits::max_message_bytes);
-  def_value(options, "max_frame_bytes", &ServerOptions::websocket,
-            &WebSocketLimits::max_frame_bytes);
-  def_value(options, "max_queued_messages", &ServerOptions::websocket,
-            &WebSocketLimits::max_queued_messages);
-  def_value(options, "max_unsent_bytes", &ServerOptions::websocket,
-            &WebSocketLimits::max_unsent_bytes);
-  def_value(options, "max_unfinished_bytes", &ServerOptions::websocket,
-            &WebSocketLimits::max_unfinished_bytes);
-  options.def_property(
-      "drops_slow_readers",
-      [](const AsgiServerOptions& self) {
-        return self.server.websocket.slow_reader == SlowReader::Drop;
-      },
-      [](AsgiServerOptions& self, bool drops) {
-        self.server.websocket.slow_reader = drops ? SlowReader::Drop : SlowReader::Wait;
-      });
-  def_deflate_mode(options);
-  def_value(options, "deflate_level", &ServerOptions::deflate, &WebSocketDeflate::level);
-  def_value(options, "deflate_window_bits", &ServerOptions::deflate,
-            &WebSocketDeflate::window_bits);
-  def_value(options, "deflate_memory_level", &ServerOptions::deflate,
-            &WebSocketDeflate::memory_level);
-  def_value(options, "deflate_min_bytes", &ServerOptions::deflate, &WebSocketDeflate::min_bytes);
-  def_value(options, "deflate_max_memory_bytes", &ServerOptions::deflate,
-            &WebSocketDeflate::max_memory_bytes);
-  def_seconds(options, "request_head_timeout", &Timeouts::request_head);
-  def_seconds(options, "request_content_timeout", &Timeouts::request_content);
-  def_seconds(options, "response_start_timeout", &Timeouts::response_start);
-  def_seconds(options, "send_timeout", &Timeouts::send);
-  def_seconds(options, "keep_alive_timeout", &Timeouts::keep_alive);
-  def_seconds(options, "websocket_handshake_timeout", &Timeouts::websocket_handshake);
-  def_seconds(options, "websocket_close_timeout", &Timeouts::websocket_close);
-  def_seconds(options, "websocket_message_timeout", &Timeouts::websocket_message);
-  def_seconds(options, "websocket_age_timeout", &Timeouts::websocket_age);
-  def_seconds(options, "websocket_idle_timeout", &Timeouts::websocket_idle);
-  def_seconds(options, "ping_interval", &Timeouts::ping_interval);
-  def_seconds(options, "ping_timeout", &Timeouts::ping_timeout);
 }
 
 // The server that a Python object owns; null before it is made.

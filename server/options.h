@@ -142,4 +142,59 @@ struct ServerOptions {
   bool daphne_strict = false;
 };
 
+// Calls `visit(name, member)` for each option that may be set by its name, as Python does, where
+// `member` finds the option in ServerOptions. A new option has its line here, and nothing else of
+// C++ but who obeys it.
+template <typename Visit>
+void for_each_option(Visit visit) {
+  visit("server_header", [](auto& all) -> auto& { return all.server_header; });
+  visit("date_header", [](auto& all) -> auto& { return all.date_header; });
+  visit("headers", [](auto& all) -> auto& { return all.headers; });
+  visit("access_log_exclude", [](auto& all) -> auto& { return all.access_log_exclude; });
+  visit("access_log_format", [](auto& all) -> auto& { return all.access_log_format; });
+  visit("backlog", [](auto& all) -> auto& { return all.backlog; });
+  visit("metrics_fd", [](auto& all) -> auto& { return all.metrics_fd; });
+  visit("metrics_index", [](auto& all) -> auto& { return all.metrics_index; });
+  visit("proxy_address_header", [](auto& all) -> auto& { return all.proxy.address; });
+  visit("proxy_port_header", [](auto& all) -> auto& { return all.proxy.port; });
+  visit("proxy_scheme_header", [](auto& all) -> auto& { return all.proxy.scheme; });
+  visit("trusted_proxies", [](auto& all) -> auto& { return all.proxy.trusted; });
+  visit("max_target_bytes", [](auto& all) -> auto& { return all.http.max_target_bytes; });
+  visit("max_header_bytes", [](auto& all) -> auto& { return all.http.max_header_bytes; });
+  visit("max_header_count", [](auto& all) -> auto& { return all.http.max_header_count; });
+  visit("max_content_bytes", [](auto& all) -> auto& { return all.http.max_content_bytes; });
+  visit("max_connections", [](auto& all) -> auto& { return all.connections.max_connections; });
+  visit("replace_idle_at", [](auto& all) -> auto& { return all.connections.replace_idle_at; });
+  visit("max_requests", [](auto& all) -> auto& { return all.connections.max_requests; });
+  visit("max_message_bytes", [](auto& all) -> auto& { return all.websocket.max_message_bytes; });
+  visit("max_frame_bytes", [](auto& all) -> auto& { return all.websocket.max_frame_bytes; });
+  visit("max_queued_messages",
+        [](auto& all) -> auto& { return all.websocket.max_queued_messages; });
+  visit("max_unsent_bytes", [](auto& all) -> auto& { return all.websocket.max_unsent_bytes; });
+  visit("max_unfinished_bytes",
+        [](auto& all) -> auto& { return all.websocket.max_unfinished_bytes; });
+  visit("deflate_level", [](auto& all) -> auto& { return all.deflate.level; });
+  visit("deflate_window_bits", [](auto& all) -> auto& { return all.deflate.window_bits; });
+  visit("deflate_memory_level", [](auto& all) -> auto& { return all.deflate.memory_level; });
+  visit("deflate_min_bytes", [](auto& all) -> auto& { return all.deflate.min_bytes; });
+  visit("deflate_max_memory_bytes",
+        [](auto& all) -> auto& { return all.deflate.max_memory_bytes; });
+  visit("drops_slow_readers", [](auto& all) -> auto& { return all.websocket.slow_reader; });
+  visit("deflate_mode", [](auto& all) -> auto& { return all.deflate.mode; });
+  visit("request_head_timeout", [](auto& all) -> auto& { return all.timeouts.request_head; });
+  visit("request_content_timeout", [](auto& all) -> auto& { return all.timeouts.request_content; });
+  visit("response_start_timeout", [](auto& all) -> auto& { return all.timeouts.response_start; });
+  visit("send_timeout", [](auto& all) -> auto& { return all.timeouts.send; });
+  visit("keep_alive_timeout", [](auto& all) -> auto& { return all.timeouts.keep_alive; });
+  visit("websocket_handshake_timeout",
+        [](auto& all) -> auto& { return all.timeouts.websocket_handshake; });
+  visit("websocket_close_timeout", [](auto& all) -> auto& { return all.timeouts.websocket_close; });
+  visit("websocket_message_timeout",
+        [](auto& all) -> auto& { return all.timeouts.websocket_message; });
+  visit("websocket_age_timeout", [](auto& all) -> auto& { return all.timeouts.websocket_age; });
+  visit("websocket_idle_timeout", [](auto& all) -> auto& { return all.timeouts.websocket_idle; });
+  visit("ping_interval", [](auto& all) -> auto& { return all.timeouts.ping_interval; });
+  visit("ping_timeout", [](auto& all) -> auto& { return all.timeouts.ping_timeout; });
+}
+
 }  // namespace cppasgi

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextvars import Context
 from selectors import SelectorKey
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import TypeVarTuple, Unpack, disjoint_base
 
@@ -129,83 +129,32 @@ class LineWriter:
         """How many of these are to be told now; 0 while lines wait, and a minute after the last."""
 
 class ServerOptions:
-    """Options of a server (server/options.h), in seconds and bytes.
+    """Options of a server, in seconds and bytes.
 
-    A time-out of 0 is switched off, as is an infinite one, and so are `max_content_bytes`,
-    `max_connections` and `max_requests` of 0.
+    Besides those below there is each that ``for_each_option`` in server/options.h names, with the
+    meaning and the default that it has there. A time-out of 0 is switched off, as is an infinite
+    one.
     """
 
     root_path: str
-    server_header: str
-    date_header: bool
-    backlog: int
     daphne_strict: bool
     """The native side of ``--daphne-strict``."""
     access_log_fd: int
     """Descriptor that receives access log lines, or -1 for none. Not closed by the server."""
     sends_files: bool
+    """Whether the extensions are announced that send files."""
     finishes_responses: bool
     """Once a client has left, its response may be sent on in vain, though nobody listens."""
-    """Whether the extensions are announced that send files."""
     plain_tasks: bool
     """Whether the loop's ``create_task`` makes an `asyncio.Task` and nothing else, unless a task
     factory is set. Then tasks take their first step at once on Python 3.12 and later."""
-    metrics_fd: int
-    """Descriptor of a file with blocks of `METRICS_BYTES`, or -1 for none; see
-    `cppasgi.observing.board`. It may be closed once the server exists."""
-    metrics_index: int
-    """Which of its blocks the server counts in."""
-    headers: list[tuple[str, str]]
-    """Fields of every final response and handshake that has none of that name."""
-    access_log_exclude: list[str]
-    """Paths, as on the request line, whose requests get no line."""
-    access_log_format: str
-    """``daphne``, ``combined``, ``json``, or a line with atoms."""
-    proxy_address_header: str
-    """Lower-case name of the field with the client's address; empty believes no proxy."""
-    trusted_proxies: list[str]
-    """Whose proxy fields are believed: addresses, networks, ``unix``, ``*``."""
-    proxy_port_header: str
-    proxy_scheme_header: str
-    max_target_bytes: int
-    max_header_bytes: int
-    max_header_count: int
-    max_content_bytes: int
-    max_connections: int
-    replace_idle_at: int
-    """From so many on, a new one takes the place of the one that is idle for longest; 0: never."""
-    max_requests: int
-    max_message_bytes: int
-    max_frame_bytes: int
-    max_queued_messages: int
-    max_unsent_bytes: int
-    max_unfinished_bytes: int
-    """Of the messages of all WebSockets that have come in part; 0 is no limit."""
-    drops_slow_readers: bool
-    """Whether a WebSocket client for which more waits is closed, instead of waiting for it."""
-    deflate_mode: Literal["off", "shared", "dedicated"]
-    deflate_level: int
-    deflate_window_bits: int
-    deflate_memory_level: int
-    deflate_min_bytes: int
-    deflate_max_memory_bytes: int
-    request_head_timeout: float
-    request_content_timeout: float
-    response_start_timeout: float
-    send_timeout: float
-    keep_alive_timeout: float
     after_disconnect_timeout: float
     """Once its client has left, how long an application that listens for that, or whose response
     has a known end, may go on sending in vain."""
-    websocket_handshake_timeout: float
-    websocket_close_timeout: float
-    websocket_message_timeout: float
-    websocket_age_timeout: float
-    websocket_idle_timeout: float
-    ping_interval: float
-    ping_timeout: float
 
     def __init__(self) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...
+    def __setattr__(self, name: str, value: Any) -> None: ...
 
 class Server:
     """One HTTP and WebSocket server inside one asyncio event loop.
