@@ -11,19 +11,21 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kPause{2000};
-// A process that works more than this part of the time is busy: it uses freed memory again.
+// A process that works more than a fourth of the time is busy, and uses freed memory again.
 constexpr int kBusyPart = 4;
-// But after so many pauses it may have had more than it needs now.
+// After so many looks at a busy process it is trimmed all the same: it may have needed more memory
+// before than it needs now.
 constexpr int kMostBusyLooks = 15;
-// Beyond what there was at the beginning this much isn't worth the work, nor is freeing so little.
+// So little memory beyond that of the beginning isn't worth trimming, and freeing so little wasn't
+// worth it either.
 constexpr std::size_t kLittle = 16 * 1024 * 1024;
 constexpr std::size_t kVain = 1024 * 1024;
-// Work in vain is done for at most this part of the time: a heap of many small pieces takes some
-// ten milliseconds.
+// Trimming that frees little takes at most a two-hundredth of the time: for a heap of many small
+// pieces it takes some ten milliseconds.
 constexpr int kVainPart = 200;
 
-// What this thread has worked. How long it took would tell of the machine: a thread that is put
-// aside for a moment would then give nothing back for half a minute.
+// The CPU time of this thread. Elapsed time won't do: a thread that was interrupted for a moment
+// would then trim nothing for half a minute.
 std::chrono::nanoseconds thread_time() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

@@ -1,6 +1,6 @@
-// Gives freed memory back to the kernel once it isn't needed for the next message: soon after the
-// server had something to do, when the process has hardly anything to do, and now and then when it
-// always has. Does nothing unless the process keeps freed memory (base/heap.h). Loop thread only.
+// Returns freed memory to the kernel when the next messages hardly need it: soon after the server
+// was active, once the process is nearly idle, and from time to time if the process is always busy.
+// Does nothing unless the process keeps freed memory (base/heap.h). Loop thread only.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ class HeapTrimmer {
  public:
   explicit HeapTrimmer(net::EventLoop& loop);
 
-  // The server does something, which may free memory. Cheap.
+  // Notes that the server does something, which may free memory. Cheap.
   void note_work() {
     if (!waits_) wait();
   }

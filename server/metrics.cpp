@@ -270,7 +270,7 @@ MetricsBlock::MetricsBlock(int fd, std::size_t index) {
   if (fd >= 0) {
     struct stat file{};
     if (fstat(fd, &file) != 0) throw std::system_error(errno, std::generic_category(), "metrics");
-    // Beyond its end the first counter would be a bus error.
+    // Writing a counter beyond the end of the file would be a bus error.
     if (static_cast<std::size_t>(file.st_size) / bytes <= index) {
       throw std::system_error(EINVAL, std::generic_category(), "metrics");
     }

@@ -1,8 +1,8 @@
-// What a server counts, in a block of memory that other processes can read while it runs: one block
-// per worker process, in a file that the supervisor made (python/cppasgi/observing/board.py), or
-// private. Always on: a counter is one load and one store, without a lock and without asking
-// whether anybody looks. No clock, no Python. Written by the loop's thread only (but for
-// loop_silence), read by anybody.
+// The metrics of a server, in a block of memory that other processes can read while it runs. Each
+// worker has one block in the metrics memory, a file that the supervisor makes; without a
+// supervisor the block is private. Counting is always on: it costs a load and a store, and needs no
+// lock. No clock, no Python. Only the loop's thread writes, except for loop_silence; any process
+// may read.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 
 namespace cppasgi {
 
-// One number of 64 bits. A block begins as zeros.
+// A number of 64 bits. In a new block all are zero.
 class Counter {
  public:
   void add(std::uint64_t count = 1) { set(value() + count); }
@@ -29,7 +29,7 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// How many durations fell below each bound, and not below the one before it.
+// Counts durations: each bucket has those that are at most its bound and above the bound before it.
 class Histogram {
  public:
   using Duration = std::chrono::nanoseconds;
@@ -63,7 +63,8 @@ class Histogram {
   Counter sum;                                      // nanoseconds
 };
 
-// What the requests of one route of the application's have cost. Nothing but words, then the name.
+// The costs of the requests of one of the application's routes. Words of 64 bits come first, then
+// the name.
 struct Route {
   static constexpr std::size_t kMostNameBytes = 96;
 
@@ -76,7 +77,8 @@ struct Route {
   std::string_view view() const { return {name.data(), name_bytes.value()}; }
 };
 
-// What an operator limits; named like the argument of cppasgi.Server (docs/configuration.md).
+// The limits that an operator sets, named like the arguments of cppasgi.Server
+// (docs/configuration.md).
 enum class Limit : std::uint8_t {
   RequestLine,
   RequestHeader,
@@ -108,7 +110,7 @@ enum class Limit : std::uint8_t {
   Count,
 };
 
-// What became of an opening handshake.
+// The outcomes of opening handshakes.
 enum class Handshake : std::uint8_t {
   Accepted,
   Forbidden,         // the application closed: 403
@@ -121,8 +123,8 @@ enum class Handshake : std::uint8_t {
   Count,
 };
 
-// All that is counted. Only counters and structs of them: the block has no pointers, and its layout
-// is told to readers by metrics_layout().
+// Everything that is counted. It consists of counters and structs of counters, without pointers;
+// metrics_layout() describes it to readers.
 struct Metrics {
   Counter connections;  // open now
   Counter received_bytes;
@@ -176,18 +178,19 @@ struct Metrics {
     handshakes[static_cast<std::size_t>(result)].add();
     served.add();
   }
-  // `name` isn't empty.
+  // Adds a request to the route `name`, which isn't empty.
   void count_route(std::string_view name, bool failed, std::chrono::nanoseconds taken);
   void count(Limit limit, std::uint64_t times = 1) {
     limits[static_cast<std::size_t>(limit)].add(times);
   }
   void count_disconnect(std::uint16_t code);
-  // The loop is alive: `lag` is how late it came, `interpreter_wait`: for the GIL.
+  // Notes that the loop runs: `lag` is how late its timer fired, `interpreter_wait` how long it
+  // waited for the GIL.
   void note_heartbeat(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds lag,
                       std::chrono::nanoseconds interpreter_wait);
 };
 
-// One number of the block, for readers.
+// Describes one number of the block to readers.
 struct MetricRow {
   std::string family;  // its Prometheus name. One in "_seconds" is kept in nanoseconds
   std::string kind;    // "counter", "gauge" (of all workers: the sum), "histogram", or "worker": a
@@ -201,7 +204,7 @@ struct MetricRow {
 
 std::vector<MetricRow> metrics_layout();
 
-// Where the routes are in a block; the one without a name is the last.
+// Where the routes are in a block. The last one, without a name, is for all others.
 struct RoutesLayout {
   std::size_t offset = 0;
   std::size_t bytes = 0;  // of each
@@ -209,20 +212,20 @@ struct RoutesLayout {
 };
 RoutesLayout routes_layout();
 
-// Bytes of a block in a file: whole pages.
+// The size of a block in a file, in bytes: whole pages.
 std::size_t metrics_bytes();
 
 // The memory of one block.
 class MetricsBlock {
  public:
-  // Block `index` of the file `fd`, which may be closed afterwards; private memory for -1. Throws
-  // std::system_error.
+  // Maps block `index` of the file `fd`, which may be closed afterwards, or private memory if `fd`
+  // is -1. Throws std::system_error.
   MetricsBlock(int fd, std::size_t index);
   ~MetricsBlock();
   MetricsBlock(const MetricsBlock&) = delete;
   MetricsBlock& operator=(const MetricsBlock&) = delete;
 
-  // In a forked child: counts in memory of its own from now on, at the same address.
+  // To be called in a forked child: counts in private memory from now on, at the same address.
   void disown();
 
   Metrics& operator*() const { return *metrics_; }

@@ -1,5 +1,5 @@
-// A part of a regular file on its way out: a descriptor of its own and the bytes still to send.
-// Reads nothing itself, streams do (net/stream.h). Used by the loop thread only.
+// A part of a regular file on its way out: a descriptor of its own and the bytes still to send. It
+// reads nothing itself; streams do (net/stream.h). Used by the loop thread only.
 #pragma once
 
 #include <fcntl.h>
@@ -25,15 +25,16 @@ class FileSlice {
     if (fd_ >= 0) close(fd_);
   }
 
-  // All of the file at `path`; not open, with errno, when it can't be had or is no regular file.
+  // Opens the file at `path` and selects all of it. If that fails, or the file isn't a regular one,
+  // the result isn't open and errno says why.
   static FileSlice open(const char* path) {
-    // Non-blocking, or a FIFO would wait here for its other end.
+    // Without O_NONBLOCK, opening a FIFO would wait for its other end.
     return FileSlice(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)).checked();
   }
-  // The same of an open file. The caller keeps `fd`.
+  // Like open(), for a file that is open already. Duplicates `fd`, which stays the caller's.
   static FileSlice copy_of(int fd) { return FileSlice(fcntl(fd, F_DUPFD_CLOEXEC, 0)).checked(); }
 
-  // Leaves `count` bytes from `offset` on, or what the file has of them.
+  // Selects `count` bytes from `offset` on, or as many of them as the file has.
   void select(std::uint64_t offset, std::uint64_t count) {
     offset_ = std::min(offset, size_);
     size_ = std::min(count, size_ - offset_);
@@ -43,7 +44,7 @@ class FileSlice {
     size_ -= size;
   }
 
-  // The position that the file has for read(2), which its copies share.
+  // The file's position for read(2), which all duplicates of the descriptor share.
   std::uint64_t position() const {
     return static_cast<std::uint64_t>(std::max<off_t>(lseek(fd_, 0, SEEK_CUR), 0));
   }

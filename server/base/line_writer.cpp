@@ -22,7 +22,7 @@ std::uint64_t count_lines(std::string_view lines) {
   return static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
 }
 
-// Within `timeout` milliseconds.
+// Waits up to `timeout` milliseconds for `fd` to take bytes.
 bool has_room(int fd, int timeout) {
   pollfd room{fd, POLLOUT, 0};
   return poll(&room, 1, timeout) == 1;
@@ -36,8 +36,9 @@ LineWriter::LineWriter(int fd, milliseconds tell_time) : fd_(fd), tell_time_(tel
   is_socket_ = S_ISSOCK(file.st_mode);
   is_pipe_ = S_ISFIFO(file.st_mode) || S_ISCHR(file.st_mode);
   if (!is_pipe_ || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0) return;
-  // O_NONBLOCK would hold for every process that has inherited this descriptor, and they may expect
-  // to wait, so the pipe is opened once more. That may be forbidden, if it is another user's.
+  // Setting O_NONBLOCK would affect every process that has inherited this descriptor, and they may
+  // rely on blocking, so the pipe is opened once more. That fails if the pipe belongs to another
+  // user.
   const std::string name = "/proc/self/fd/" + std::to_string(fd);
   own_fd_ = open(name.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
@@ -96,8 +97,8 @@ std::size_t LineWriter::write_out(std::string_view bytes) {
   return bytes.size() - rest.size();
 }
 
-// A pipe takes up to PIPE_BUF bytes as a whole or not at all, so that lines of several processes
-// don't get into each other.
+// The kernel writes up to PIPE_BUF bytes to a pipe at once or not at all. Pieces of that size keep
+// lines of several processes apart.
 std::string_view LineWriter::next_piece(std::string_view bytes) const {
   if (!is_pipe_ || bytes.size() <= PIPE_BUF) return bytes;
   const std::size_t end = bytes.rfind('\n', PIPE_BUF - 1);

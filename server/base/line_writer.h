@@ -1,7 +1,7 @@
-// Writes log lines to a descriptor of somebody else's without ever waiting for it: a disk may be
-// full, and nobody may read the other end of a pipe. What can't be written now is kept, within a
-// bound, and tried again; beyond it lines are left out and counted. A line that has begun is
-// written to its end before another begins. One thread at a time.
+// Writes log lines to a descriptor without ever waiting for it: the disk may be full, or nobody may
+// read the other end of the pipe. Lines that can't be written now are kept and written later, up to
+// kMostWaiting bytes; lines beyond that are left out and counted. A line is never interrupted by
+// another. One thread at a time.
 #pragma once
 
 #include <chrono>
@@ -17,31 +17,33 @@ class LineWriter {
  public:
   static constexpr std::size_t kMostWaiting = 256 * 1024;  // bytes
 
-  // `fd` stays the caller's; -1 if there will be no lines. The operator is told of lines that were
-  // left out once in `tell_time` at most.
+  // `fd` stays the caller's; -1 if there will be no lines. take_untold() reports lines that were
+  // left out at most once in `tell_time`.
   explicit LineWriter(int fd, std::chrono::milliseconds tell_time = std::chrono::minutes(1));
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  // Writes what waits, then `lines`, each with a newline at its end. They wait, or are left out,
-  // together.
+  // Writes the waiting lines, then `lines`, each of which ends with a newline. `lines` wait, or are
+  // left out, together.
   void write(std::string_view lines);
-  // Does something wait? Then flush() is due every now and then.
+  // Whether lines wait: flush() is to be called from time to time then.
   bool waiting() const { return !waiting_.empty(); }
   void flush();
-  // At the end: gives a reader `most` to make room, then leaves out what still waits.
+  // To be called at the end: waits up to `most` for the descriptor to take the waiting lines, then
+  // leaves out the rest.
   void finish(std::chrono::milliseconds most);
-  // Forgets what waits.
+  // Forgets the waiting lines without counting them.
   void discard() { waiting_.consume(waiting_.size()); }
 
-  // How many lines were left out so far, and of how many take_untold() hasn't told yet.
+  // How many lines were left out so far, and how many of them take_untold() hasn't reported yet.
   std::uint64_t dropped() const { return dropped_; }
   std::uint64_t untold() const { return dropped_ - told_; }
-  // How many the operator is to hear of now: soon after lines can be written again, every minute
-  // while they can't, and after finish(). 0 otherwise.
+  // How many lines that were left out should be reported to the operator now. That is so soon after
+  // lines can be written again, every `tell_time` while they can't, and after finish(); otherwise
+  // 0.
   std::uint64_t take_untold();
-  // Why the latest write failed: an errno.
+  // The errno of the latest write that failed.
   int error() const { return error_; }
 
  private:

@@ -13,7 +13,7 @@ bool is_plain(char byte) {
   return code >= 0x20 && code < 0x7f && byte != '"' && byte != '\\';
 }
 
-// `escape` appends each byte that isn't plain.
+// Appends `text`; calls `escape` for each byte that isn't plain.
 template <typename Escape>
 void append_escaped(std::string& line, std::string_view text, Escape&& escape) {
   for (auto begin = text.begin();;) {

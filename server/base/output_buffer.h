@@ -1,7 +1,7 @@
-// Bytes on their way out: appended at the end, consumed from the front. A protocol object fills
-// one, a session drains it. Not a queue of blocks: responses and frames are small, and one
-// contiguous run is one write. Not a std::string, whose append is a call and whose resize writes
-// zeros. Used by the loop thread only.
+// Bytes to be sent: appended at the end, consumed from the front. A protocol object fills the
+// buffer, and the connection writes it. It is one contiguous block, since responses and frames are
+// small and one block is one write. It isn't a std::string because that one's append() isn't
+// inlined and its resize() writes zeros. Used by the loop thread only.
 #pragma once
 
 #include <algorithm>
@@ -61,8 +61,8 @@ class OutputBuffer {
     std::swap(capacity_, other.capacity_);
   }
 
-  // Takes the unconsumed bytes out and leaves the buffer empty. In a block of just their size: they
-  // may wait long, in thousands of connections.
+  // Moves the unconsumed bytes out and leaves the buffer empty. The result has just their size,
+  // since it may wait long in thousands of connections.
   std::string take() {
     std::string taken(view());
     free_memory();
@@ -72,7 +72,7 @@ class OutputBuffer {
  private:
   static constexpr std::size_t kKeptBytes = 2048;
 
-  // At least doubles, but for what was consumed, so that appending stays linear.
+  // At least doubles the size of the unconsumed bytes, so that appending takes linear time.
   void grow(std::size_t more) {
     const std::size_t kept = size();
     const std::size_t capacity = std::max(2 * kept, kept + more);

@@ -1,5 +1,5 @@
-// Gives a container's memory back. Assigning an empty one doesn't: libstdc++ keeps the block (the
-// string's short form is copied, a vector's {} is an empty list of elements).
+// Empties a container and frees its memory. Assigning an empty container doesn't: libstdc++ then
+// keeps the block.
 #pragma once
 
 namespace cppasgi {

@@ -1,6 +1,6 @@
-// Gives objects names that stay safe after the object is gone: a slot number and a generation.
-// Looking up a name whose object was erased finds nothing, so a late call from Python can never
-// touch freed memory. Used by the loop thread only.
+// Names objects by a slot number and a generation. Looking up the name of an object that was erased
+// finds nothing, so a late call from Python never touches freed memory. Used by the loop thread
+// only.
 #pragma once
 
 #include <cstddef>
@@ -31,13 +31,13 @@ class SlotTable {
     return {slot, slots_[slot].generation};
   }
 
-  // Null when the object was erased, or never was.
+  // Returns the object, or null if it was erased or the name was never given.
   T* find(SlotId id) const {
     if (id.slot >= slots_.size() || slots_[id.slot].generation != id.generation) return nullptr;
     return slots_[id.slot].object;
   }
 
-  // The name is that of `object` from now on. Precondition: find() isn't null.
+  // Gives the name to `object` instead. Precondition: find() isn't null.
   void replace(SlotId id, T& object) { slots_[id.slot].object = &object; }
 
   // Forgets the object; its name is never given again (the generation would have to wrap 2^32 times
@@ -50,7 +50,7 @@ class SlotTable {
     --size_;
   }
 
-  // Forgets all.
+  // Erases all objects.
   void clear() {
     for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
       if (slots_[slot].object != nullptr) erase({slot, slots_[slot].generation});

@@ -1,5 +1,5 @@
-// Spreads what has to happen many times evenly over a while. It knows no clock and no timer: times
-// are what its owner gives it.
+// Spreads a number of equal actions evenly over a period. It has no clock and no timer; its owner
+// passes the time.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,8 @@ namespace cppasgi {
 
 class Spread {
  public:
-  // `count` times from `now` on, all within `window`; at once if that is 0.
+  // Begins a period of `window` at `now`, in which `count` actions are due. If `window` is 0, all
+  // are due at once.
   void begin(std::chrono::milliseconds now, std::chrono::milliseconds window, std::size_t count) {
     began_ = now;
     window_ = window;
@@ -18,7 +19,7 @@ class Spread {
     given_ = 0;
   }
 
-  // How many more are due at `now`; each is told once. The first is due from the begin on.
+  // Returns how many actions have become due since the last call. The first is due at the begin.
   std::size_t take_due(std::chrono::milliseconds now) {
     const std::chrono::milliseconds over = now - began_;
     std::size_t due = count_;
@@ -33,7 +34,7 @@ class Spread {
 
   bool is_over() const { return given_ == count_; }
 
-  // When to ask again: often enough for the eye, but in few steps.
+  // How long to wait before the next take_due(): a fiftieth of the window, but not less than 10 ms.
   std::chrono::milliseconds step() const {
     constexpr int kMostSteps = 50;
     constexpr std::chrono::milliseconds kShortestStep{10};

@@ -1,5 +1,5 @@
-// 16 bytes at a time: what a vector register of every 64-bit processor holds (GCC's and clang's
-// vector extension). For loops over long payloads. No state; any thread.
+// A word of 16 bytes for loops over long payloads: every 64-bit processor has vector registers of
+// that size (GCC's and clang's vector extension). No state; any thread.
 #pragma once
 
 #include <cstdint>

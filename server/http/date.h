@@ -1,5 +1,4 @@
-// The Date field's value (RFC 9110 5.6.7, IMF-fixdate), formatted once a second however many
-// responses ask for it.
+// The value of the Date field (RFC 9110 5.6.7, IMF-fixdate), formatted at most once a second.
 #pragma once
 
 #include <array>
@@ -10,7 +9,8 @@ namespace cppasgi::http {
 
 class DateCache {
  public:
-  // "Sun, 06 Nov 1994 08:49:37 GMT" for `now` (seconds since the epoch); valid until the next call.
+  // Returns `now`, in seconds since the epoch, as "Sun, 06 Nov 1994 08:49:37 GMT". Valid until the
+  // next call.
   std::string_view at(std::time_t now);
 
  private:

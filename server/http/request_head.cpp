@@ -1,5 +1,5 @@
-// The request head's one block of bytes and the ranges into it. No rules of HTTP but the
-// lower-casing of names.
+// A request head keeps one block of bytes and ranges into it. The only rule of HTTP here is that
+// names become lower case.
 #include "server/http/request_head.h"
 
 #include "server/base/release.h"
@@ -8,9 +8,9 @@
 namespace cppasgi::http {
 namespace {
 
-// What a connection keeps between requests; a larger head's block is given back.
+// A block of up to this size is kept between requests; a larger one is freed.
 constexpr std::size_t kKeptBytes = 4096;
-// Room for most requests from the beginning, instead of growing step by step.
+// The first size of the block: most requests fit into it, so that it needn't grow step by step.
 constexpr std::size_t kUsualBytes = 512;
 constexpr std::size_t kUsualFields = 12;
 

@@ -1,5 +1,5 @@
-// The head of one request (RFC 9110 6.2, RFC 9112 2.1): method, target, version and fields, parsed
-// once and used by the HTTP path and the WebSocket handshake alike. A value: it owns its bytes, and
+// The head of one request (RFC 9110 6.2, RFC 9112 2.1): method, target, version and fields. HTTP
+// requests and opening handshakes of WebSockets both use it. It is a value that owns its bytes;
 // clear() keeps them allocated for the next request.
 #pragma once
 
@@ -11,14 +11,14 @@
 
 namespace cppasgi::http {
 
-// A field line. Names of requests are lower case; values have no surrounding whitespace.
+// A field line. In requests the name is lower case. The value has no whitespace around it.
 struct Field {
   std::string_view name;
   std::string_view value;
   friend bool operator==(const Field&, const Field&) = default;
 };
 
-// Daphne's: the prefix below which a proxy mounts the application, percent-encoded.
+// A field of Daphne's: the prefix below which a proxy mounts the application, percent-encoded.
 constexpr std::string_view kRootPathField = "daphne-root-path";
 
 enum class Version : std::uint8_t {
@@ -38,13 +38,14 @@ class RequestHead {
     return {view(fields_[index].name), view(fields_[index].value)};
   }
 
-  // The value of the first field called `lower_case_name`; null data() when there is none.
+  // Returns the value of the first field called `lower_case_name`; its data() is null if there is
+  // none.
   std::string_view find(std::string_view lower_case_name) const;
-  // How many fields are called so.
+  // Returns how many fields are called `lower_case_name`.
   std::size_t count(std::string_view lower_case_name) const;
 
-  // Building, in wire order, each part in any number of pieces. begin_field lowers letters as they
-  // come.
+  // The parser builds a head with these, in wire order, each part in any number of pieces. Names
+  // become lower case.
   void clear();
   void free_memory();  // the same, and keeps none
   void append_method(std::string_view piece);

@@ -1,6 +1,6 @@
-// The head of a response as its maker names it (RFC 9110 15): status and fields in order. Views
-// only: the bytes must live until the call that takes the head returns. Framing and connection
-// fields are the protocol's business.
+// The head of a response as an application gives it (RFC 9110 15): status and fields in order. It
+// has views only, so the bytes must live until the call that takes the head returns. The protocol
+// decides about the fields for framing and connection.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The character rules of RFC 9110 section 5 that several places check: tokens, field values,
-// comma-separated lists.
+// The rules of RFC 9110 section 5 that several files check: tokens, field values, comma-separated
+// lists.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@ bool is_field_value(std::string_view text);  // no CR, LF, NUL or other control 
 bool equals_ignoring_case(std::string_view left, std::string_view right);
 std::string_view trim(std::string_view text);  // of SP and HTAB
 
-// True when `list` (RFC 9110 5.6.1) has `token`, letter case ignored.
+// Whether the comma-separated `list` (RFC 9110 5.6.1) has `token`, ignoring case.
 bool list_contains(std::string_view list, std::string_view token);
 
 }  // namespace cppasgi::http

@@ -1,5 +1,5 @@
-// Splitting and percent-decoding of request targets (RFC 9112 3.2, RFC 3986 2.1). No validation:
-// the parser has done it.
+// Splitting and percent-decoding of request targets (RFC 9112 3.2, RFC 3986 2.1). Nothing is
+// validated here; the parser has done that.
 #include "server/http/target.h"
 
 #include <algorithm>

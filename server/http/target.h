@@ -1,5 +1,4 @@
-// Takes a request target apart (RFC 9112 3.2, RFC 3986): path as received, path percent-decoded,
-// query.
+// Splits and decodes a request target (RFC 9112 3.2, RFC 3986).
 #pragma once
 
 #include <string>
@@ -16,8 +15,8 @@ struct TargetParts {
 // and "*".
 TargetParts split_target(std::string_view target);
 
-// Decodes %XX; what isn't two hex digits after a '%' stays as it is. `decoded` is overwritten.
-// Bytes, not characters: the reader decides about UTF-8.
+// Decodes each %XX into a byte, and overwrites `decoded`. A '%' without two hex digits after it
+// stays as it is. The result may be any bytes; the caller decides about UTF-8.
 void percent_decode(std::string_view encoded, std::string& decoded);
 
 }  // namespace cppasgi::http

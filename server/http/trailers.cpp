@@ -1,5 +1,5 @@
-// RFC 9110 6.5.1 names kinds of fields; the list is each kind's fields from the sections that
-// define them, and those of HTTP/1.1's connections.
+// RFC 9110 6.5.1 forbids kinds of fields. The list below has the fields of each kind, from the
+// sections that define them, and the fields for connections of HTTP/1.1.
 #include "server/http/trailers.h"
 
 #include <algorithm>

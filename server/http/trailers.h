@@ -1,4 +1,5 @@
-// Trailer fields of responses (RFC 9110 6.5): who takes them, and which fields may be among them.
+// Trailer fields of responses (RFC 9110 6.5): which clients accept them, and which fields are
+// allowed.
 #pragma once
 
 #include <string_view>
@@ -7,11 +8,12 @@
 
 namespace cppasgi::http {
 
-// The client takes trailer fields ("TE: trailers", RFC 9110 10.1.4) and its version can carry them.
+// Whether the client accepts trailer fields ("TE: trailers", RFC 9110 10.1.4) and its version of
+// HTTP has them.
 bool accepts_trailers(const RequestHead& head);
 
-// May a trailer be called `name`? Not if it frames or routes the message, authenticates, controls
-// the response or says how to read the content (RFC 9110 6.5.1).
+// Whether a trailer may be called `name`. Fields that frame or route a message, authenticate,
+// control the response or say how to read the content may not be trailers (RFC 9110 6.5.1).
 bool is_trailer_name(std::string_view name);
 
 }  // namespace cppasgi::http

@@ -1,4 +1,4 @@
-// What a client's bytes mean, as values (RFC 9112). Http1Protocol produces them in wire order.
+// The events that Http1Protocol makes of a client's bytes, in wire order (RFC 9112).
 #pragma once
 
 #include <string_view>
@@ -6,13 +6,13 @@
 
 namespace cppasgi::http1 {
 
-// A whole head has arrived; read it from Http1Protocol::request().
+// A whole head has arrived; Http1Protocol::request() has it.
 struct RequestReceived {
   friend bool operator==(const RequestReceived&, const RequestReceived&) = default;
 };
 
-// Content with its transfer coding taken off. Aliases the input of the receive_data call that
-// produced it.
+// Content, without its transfer coding. `bytes` points into the input of the receive_data() call
+// that made the event.
 struct ContentReceived {
   std::string_view bytes;
   friend bool operator==(const ContentReceived&, const ContentReceived&) = default;
@@ -23,9 +23,9 @@ struct EndOfRequest {
   friend bool operator==(const EndOfRequest&, const EndOfRequest&) = default;
 };
 
-// The bytes aren't a request this server takes. The last event of a connection: answer with
-// `status` if no response has started, then close. `detail` is a static text, safe to send and to
-// log.
+// The bytes aren't a request that this server accepts. This is the connection's last event: the
+// caller answers with `status` if no response has started, then closes. `detail` is a static text
+// that may be sent and logged.
 struct ProtocolError {
   int status = 400;
   std::string_view detail;

@@ -1,6 +1,6 @@
 // Joins the two directions of an HTTP/1 connection: what the request allows its response, and
-// whether another may follow (RFC 9112 9.3). Parsing is request_parser.cpp's, bytes of responses
-// are response_serializer.cpp's.
+// whether another may follow (RFC 9112 9.3). request_parser.cpp parses; response_serializer.cpp
+// writes the bytes of responses.
 #include "server/http1/http1_protocol.h"
 
 #include "server/base/release.h"
@@ -63,7 +63,8 @@ void Http1Protocol::send_head(const http::ResponseHead& head, const http::Defaul
   response_.begin(traits(), head, defaults);
 }
 
-// Content of a request that is answered before its end would be read as the next request.
+// If a request is answered before its end, the rest of its content would be read as the next
+// request.
 void Http1Protocol::close_if_needed(More more) {
   const bool request_complete = parser_->state() == RequestState::Complete;
   if (!traits().keep_alive || (more == More::No && !request_complete)) response_.close();

@@ -1,9 +1,9 @@
 // HTTP/1.0 and 1.1 for one server connection, without I/O (RFC 9112): request bytes in, events out;
-// a response in, bytes out. Owns the parser and the choice of framing. No sockets, clock or
-// logging; used by the loop thread only.
+// a response in, bytes out. It owns the parser and chooses the framing. It has no sockets, clock or
+// logging. Used by the loop thread only.
 //
-// Requests are taken one at a time: after EndOfRequest the object consumes nothing until the
-// response has ended and next_request() was called, so pipelined bytes simply stay with the caller.
+// It takes one request at a time: after EndOfRequest it consumes nothing until the response has
+// ended and next_request() was called. So the bytes of pipelined requests stay with the caller.
 #pragma once
 
 #include <cstddef>
@@ -37,33 +37,35 @@ class Http1Protocol {
 
   // --- request side ---
 
-  // Takes bytes from the client and returns how many it consumed; events() then holds what they
-  // meant. Stops early only at EndOfRequest and ProtocolError. Never throws on peer data.
+  // Takes bytes from the client and returns how many it consumed; events() then has what they mean.
+  // It stops before the end of `input` only at EndOfRequest and ProtocolError. No data from the
+  // peer makes it throw.
   std::size_t receive_data(std::string_view input);
 
-  // Those of the last receive call; content aliases its input.
+  // The events of the last receive_data(); their content points into its input.
   const std::vector<Event>& events() const { return events_; }
-  // From RequestReceived until next_request(). Before, and after a ProtocolError instead, it has
-  // what could be read, of which nothing was checked.
+  // The request's head; valid from RequestReceived until next_request(). Before that, and after a
+  // ProtocolError in the head, it has the parts that could be read, which weren't checked.
   const http::RequestHead& request() const { return request_; }
-  // Hands request() over to the caller, who keeps it; nobody may ask for it here any more.
+  // Moves request() to the caller. Precondition: request() isn't called any more.
   http::RequestHead take_request() { return std::exchange(request_, {}); }
   // No byte of a request has arrived since the last one ended.
   bool between_requests() const;
-  // The client waits for "100 Continue" before it sends content (RFC 9110 10.1.1). False once any
-  // content came, or after send_continue() or a final response.
+  // Whether the client waits for "100 Continue" before it sends content (RFC 9110 10.1.1). False
+  // once content has come, and after send_continue() or a final response.
   bool expects_continue() const { return expects_continue_; }
-  // The request has a field http::kRootPathField.
+  // Whether the request has a field http::kRootPathField.
   bool has_root_path() const;
-  // The request asks for a WebSocket in HTTP/1.0, which has no Upgrade (RFC 9110 7.8).
+  // Whether the request asks for a WebSocket in HTTP/1.0, which has no Upgrade (RFC 9110 7.8).
   bool is_old_handshake() const;
 
-  // The connection speaks another protocol now: what further requests would need is freed. Only
-  // request() and bytes_to_send() remain.
+  // To be called when the connection goes on with another protocol: frees what further requests
+  // would need. Only request() and bytes_to_send() may be used from then on.
   void end();
-  // Nobody asks for request() any more either: it is empty and takes no memory.
+  // Frees the memory of request() as well, which is empty from then on.
   void release_request() { request_.free_memory(); }
-  // Prepares for the next request on this connection; only when response_ended() and keep_alive().
+  // Prepares for the next request of the connection. Precondition: response_ended() and
+  // keep_alive().
   void next_request();
 
   // --- response side: send_head, send_content until More::No, then trailers if announced ---
@@ -73,45 +75,46 @@ class Http1Protocol {
   void send_early_hints(const std::vector<std::string_view>& links);
   // Writes "100 Continue" if the client waits for it and no response has started.
   void send_continue();
-  // Takes the head, but holds its bytes back until the first send_content, so that a failing
-  // application may still be answered with an error. Transfer-Encoding from the application is
-  // dropped; Connection: close is honoured; Content-Length frames the content. Without one, content
-  // that comes whole in one piece gets it, other content is chunked (HTTP/1.1) or ends with the
-  // connection (1.0). Precondition: fields are valid (http::is_token, http::is_field_value), status
-  // 200 to 999.
+  // Takes the head, but keeps its bytes until the first send_content(), so that send_error() can
+  // still replace it if the application fails. The application's Transfer-Encoding is dropped, its
+  // "Connection: close" is obeyed, and its Content-Length frames the content. Without a
+  // Content-Length, content that comes in one piece gets one; other content is chunked (HTTP/1.1)
+  // or ends with the connection (HTTP/1.0). Precondition: fields are valid (http::is_token,
+  // http::is_field_value), status 200 to 999.
   void send_head(const http::ResponseHead& head, const http::DefaultFields& defaults);
-  // Writes head (the first time) and content. None goes out for HEAD, 204 and 304. After More::No
-  // response_ended(), but for a first piece that is TooLong or TooShort: nothing has gone out then,
-  // and send_error() may still answer.
+  // Writes the head, the first time, and the content, which is left out for HEAD, 204 and 304.
+  // More::No ends the response. If the first piece is TooLong or TooShort, nothing is written, and
+  // send_error() may still answer.
   SendStatus send_content(std::string_view content, More more);
-  // The same for `size` bytes that the caller sends itself, after what begin_content has written
-  // and before end_content; none of them if the response has no content. end_content only if Sent.
+  // Like send_content(), for `size` bytes that the caller sends itself between begin_content() and
+  // end_content(), unless response_has_content() is false. end_content() may follow only if the
+  // result is Sent.
   SendStatus begin_content(std::uint64_t size, More more);
   void end_content(More more) { response_.end_content(more, output_); }
   bool response_has_content() const { return response_.has_content(); }
-  // Writes trailer fields. Only if the head announced trailers, after the last content, which then
-  // doesn't end the response: More::No here does.
+  // Writes trailer fields. Precondition: the head announced trailers, and all content was sent,
+  // which then didn't end the response. More::No ends it here.
   void send_trailers(const std::vector<http::Field>& fields, More more);
-  // A whole response in one call, replacing a head that is still held back: for the server's own
-  // errors. Closes the connection.
+  // Writes a whole response for an error of the server's own, in place of a head that hasn't been
+  // written yet. The connection closes after it.
   void send_error(int status, std::string_view text, const http::DefaultFields& defaults);
 
   bool response_started() const;  // its first byte is in bytes_to_send() or gone
   bool response_ended() const;
   bool response_has_all_content() const;  // as much as its head announced
-  // Does the response never end by itself, and its client come again when it does (an EventSource,
-  // HTML 9.2.3)? Those of POST, which people have answered in the same form, end and aren't
-  // repeated.
+  // Whether this is the response to an EventSource (HTML 9.2.3): it has no end of its own, and the
+  // client reconnects when it ends. Event streams in answer to a POST aren't meant: they end, and
+  // clients don't repeat them.
   bool sends_events() const;
-  // May this connection carry another request after this response? Meaningful from EndOfRequest on;
-  // false too when the response ended before the request was wholly read.
+  // Whether the connection may carry another request after this response. Valid from EndOfRequest
+  // on. False as well if the response ended before the request was read to its end.
   bool keep_alive() const;
-  // The response in progress, or the next one, is the last (draining, or the caller's limit).
+  // Makes the current response, or the next one, the connection's last.
   void close_after_response();
-  // Status and content size of the response, for the access log.
+  // Status and content bytes of the response, for the access log.
   int response_status() const { return status_; }
   std::uint64_t response_content_bytes() const { return response_.content_bytes(); }
-  // The metrics count the response under this route; it is empty if the application names none.
+  // The route under which the metrics count the response; empty if the application names none.
   std::string_view route() const { return response_.route(); }
 
   OutputBuffer& bytes_to_send() { return output_; }

@@ -1,6 +1,6 @@
-// The strict reader around llhttp 9.3 (RFC 9112). llhttp's lenient flags all stay off; its
-// callbacks, at the bottom, only hand over to the parser's members. No exception crosses it: the
-// callbacks are noexcept.
+// The strict reader around llhttp 9.3 (RFC 9112). All of llhttp's lenient flags stay off. Its
+// callbacks, at the bottom of this file, only call members of the parser; they are noexcept, so
+// that no exception crosses C code.
 #include "server/http1/request_parser.h"
 
 #include "server/http/syntax.h"
@@ -38,8 +38,8 @@ std::size_t RequestParser::execute(std::string_view input) {
       case RequestState::Head:
         consumed += run_llhttp(input.substr(consumed, max_head_bytes - head_bytes_));
         if (state_ == RequestState::Head && head_bytes_ == max_head_bytes) {
-          // Many short lines or blanks around values get here; the exact limits are checked where
-          // an element ends.
+          // Many short lines, or blanks around values, reach this limit; the exact limits are
+          // checked where an element ends.
           if (version_seen_) {
             fail(431, "header section too large");
           } else {
@@ -125,8 +125,8 @@ std::size_t RequestParser::run_llhttp(std::string_view piece) {
   return consumed;
 }
 
-// llhttp hands an element over at its end or the piece's, but not what it has `read` of one that it
-// refuses: for the access log. Only method and target, which are at known places of the head.
+// Keeps the part of a refused method or target that llhttp has `read`, for the access log. llhttp
+// hands an element over only at the end of the element or of the piece.
 void RequestParser::keep_refused(llhttp_errno_t code, std::string_view read) {
   const std::size_t head_bytes = head_bytes_ + read.size();
   const std::size_t target_begin = head_.method().size() + 1;
@@ -187,7 +187,7 @@ int RequestParser::take_target(std::string_view piece) {
 }
 
 int RequestParser::end_target() {
-  // RFC 9112 3: one space. llhttp skips any number.
+  // RFC 9112 3 wants one space; llhttp skips any number.
   if (target_begin_ != head_.method().size() + 1) return fail(400, "malformed request line");
   switch (llhttp_.method) {
     case HTTP_CONNECT:  // ASGI has no tunnels
@@ -272,7 +272,7 @@ int RequestParser::end_head() {
   return 0;
 }
 
-// Of Content-Length or of a chunk: before any of it is read.
+// Checks the size of the content, or of a chunk, before any of it is read.
 int RequestParser::limit_content(std::uint64_t size) {
   const std::uint64_t limit = limits_.max_content_bytes;
   if (limit != 0 && size > limit - content_bytes_) return fail(413, "content too large");
@@ -280,19 +280,19 @@ int RequestParser::limit_content(std::uint64_t size) {
   return 0;
 }
 
-// RFC 9112 7.1.1: extensions are ignored, and limited in size.
+// Chunk extensions are ignored (RFC 9112 7.1.1), and limited in size.
 int RequestParser::take_chunk_extension(std::string_view piece) {
   extension_bytes_ += piece.size();
   return extension_bytes_ > kMaxChunkExtensionBytes ? fail(400, "malformed chunked content") : 0;
 }
 
-// RFC 9112 7.1.2: trailer fields are parsed and dropped; ASGI has no place for them.
+// Trailer fields are parsed and dropped (RFC 9112 7.1.2): ASGI has no message for them.
 int RequestParser::limit_trailers(std::string_view piece) {
   trailer_bytes_ += piece.size();
   return trailer_bytes_ > limits_.max_header_bytes ? fail(400, "malformed chunked content") : 0;
 }
 
-// llhttp's callbacks: each finds its parser and hands over.
+// llhttp's callbacks: each finds its parser and calls a member of it.
 struct RequestParserCallbacks {
   static RequestParser& parser(llhttp_t* llhttp) {
     return *static_cast<RequestParser*>(llhttp->data);

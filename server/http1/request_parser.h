@@ -1,7 +1,8 @@
-// Turns request bytes into HTTP/1 events (RFC 9112 sections 2 to 7). Owns llhttp, strict; adds the
-// rules and limits llhttp lacks. Knows nothing of responses. One per connection, loop thread only.
-// Whatever the cut of the input, the events are the same: limits are checked at the end of an
-// element or at a fixed byte count, never at the end of a piece.
+// Turns request bytes into HTTP/1 events (RFC 9112 sections 2 to 7). It runs llhttp in its strict
+// mode, and adds the rules and limits that llhttp lacks. It knows nothing about responses. Each
+// connection has one. Loop thread only. The events are the same however the input is cut into
+// pieces: limits are checked at the end of an element or at a fixed number of bytes, never at the
+// end of a piece.
 #pragma once
 
 #include <cstddef>
@@ -30,13 +31,14 @@ enum class RequestState : std::uint8_t {
 
 class RequestParser {
  public:
-  // All three must outlive the parser. It fills `head`, which is whole from RequestReceived on and
-  // before has what was read so far, and appends to `events`.
+  // The arguments must outlive the parser. It fills `head`, which is complete from RequestReceived
+  // on, and appends to `events`.
   RequestParser(const HttpLimits& limits, http::RequestHead& head, std::vector<Event>& events);
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
 
-  // Returns how many bytes it consumed: all, or those up to the state Complete or Failed.
+  // Parses `input` and returns how many bytes it consumed: all, or those up to the state Complete
+  // or Failed.
   std::size_t execute(std::string_view input);
   // Starts over with the next request.
   void reset();

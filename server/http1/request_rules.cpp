@@ -1,5 +1,5 @@
-// One pass over the fields picks those that frame the message or manage the connection; each has
-// its own small check. Where RFC 9112 lets a server choose between repairing and refusing, it
+// One pass over the fields finds those that frame the message or manage the connection; a function
+// of its own checks each. Where RFC 9112 lets a server choose between repairing and refusing, it
 // refuses.
 #include "server/http1/request_rules.h"
 

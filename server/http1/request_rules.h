@@ -11,7 +11,7 @@
 
 namespace cppasgi::http1 {
 
-// What the rest of the layer needs to know of a request.
+// What a request's fields say about its framing and its response.
 struct RequestTraits {
   bool keep_alive = true;         // the client's wish (RFC 9112 9.3)
   bool expects_continue = false;  // it waits for "100 Continue" (RFC 9110 10.1.1)
@@ -23,9 +23,9 @@ struct RequestTraits {
 
 // Sets `traits`, or says why the request is refused. llhttp has already checked the characters of
 // names, values and Content-Length, refused a repeated Content-Length, one next to
-// Transfer-Encoding, line folding and bare CR or LF.
-// With `daphne_strict` as Daphne's own tests ask: HTTP/1.1 without Host is taken (against RFC 9112
-// 3.2), the byte 0x85 in a value is not.
+// Transfer-Encoding, line folding and bare CR or LF. `daphne_strict` does what Daphne's own tests
+// ask for: HTTP/1.1 without Host is accepted (against RFC 9112 3.2), and the byte 0x85 in a value
+// is refused.
 std::optional<ProtocolError> check_request(const http::RequestHead& head, bool daphne_strict,
                                            RequestTraits& traits);
 

@@ -36,7 +36,7 @@ bool parse_length(std::string_view text, std::uint64_t& length) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-// The options of an application's Connection field but those the server decides.
+// Returns the options of an application's Connection field without those that the server decides.
 std::string other_connection_options(std::string_view list) {
   std::string others;
   while (!list.empty()) {
@@ -67,7 +67,8 @@ void ResponseSerializer::begin(const RequestTraits& request, const http::Respons
   framing_ = request.is_head || head.status == 204 || head.status == 304 ? Framing::NoContent
                                                                          : Framing::Chunked;
 
-  // Else always 1.1, to an HTTP/1.0 client as well: the server's own version (RFC 9110 6.2).
+  // Otherwise the status line says 1.1, to an HTTP/1.0 client as well: it is the server's own
+  // version (RFC 9110 6.2).
   as_daphne_ = defaults.as_daphne;
   const bool old = as_daphne_ && version_ == http::Version::Http10;
   head_.append(old ? "HTTP/1.0 " : "HTTP/1.1 ");

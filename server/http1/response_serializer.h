@@ -1,6 +1,6 @@
 // Turns a response into bytes (RFC 9112 sections 4 to 7 and 9): status line, fields, framing,
-// content. Chooses the framing and owns the fields that carry it; knows nothing of parsing or of
-// who may call when. One per connection, loop thread only.
+// content. It chooses the framing and writes the fields for it. It knows nothing about parsing, and
+// relies on its caller for the order of calls. Each connection has one. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -19,27 +19,28 @@
 
 namespace cppasgi::http1 {
 
-// An application names the route of a request in it, for the metrics.
+// The response field in which an application names the request's route, for the metrics.
 constexpr std::string_view kRouteField = "cppasgi-route";
 
 class ResponseSerializer {
  public:
-  // Writes status line and fields into a block of its own, all but framing and connection. Replaces
-  // a head that write() hasn't sent yet.
+  // Writes the status line and the fields, except those for framing and connection, into a block of
+  // its own. Replaces a head that write() hasn't written yet.
   void begin(const RequestTraits& request, const http::ResponseHead& head,
              const http::DefaultFields& defaults);
-  // Appends content to `output`, before it, the first time, the head. Precondition: begin(), and no
-  // More::No yet. A first piece that is TooLong or TooShort leaves the response unstarted. The
-  // last piece ends the response unless its head announced trailers.
+  // Appends the head, the first time, and then the content to `output`. The last piece ends the
+  // response, unless the head announced trailers. If the first piece is TooLong or TooShort, the
+  // response isn't started. Precondition: begin() was called, and More::No wasn't passed yet.
   SendStatus write(std::string_view content, More more, OutputBuffer& output);
-  // The same in two steps, for `size` bytes of content that reach the client another way in
-  // between: what comes before them, and, if that is Sent, what comes after them.
+  // Like write(), in two steps, for `size` bytes of content that are sent in another way in
+  // between. begin_content() appends what comes before them, and end_content() what comes after
+  // them. Precondition of end_content(): begin_content() returned Sent.
   SendStatus begin_content(std::uint64_t size, More more, OutputBuffer& output);
   void end_content(More more, OutputBuffer& output);
-  // Appends trailer fields (RFC 9112 7.1.2); only after the last content, if the head announced
-  // them.
+  // Appends trailer fields (RFC 9112 7.1.2). Precondition: the head announced them, and the last
+  // content was written.
   void write_trailers(const std::vector<http::Field>& fields, More more, OutputBuffer& output);
-  // Makes this the connection's last response; said in the head if it hasn't gone yet.
+  // Makes this the connection's last response. The head says so if it isn't written yet.
   void close() { closes_ = true; }
   // Forgets the response for the next one.
   void reset();
@@ -47,17 +48,20 @@ class ResponseSerializer {
   bool begun() const { return begun_; }
   bool started() const { return started_; }
   bool ended() const { return ended_; }
-  // All that the head announced is written, maybe before the caller says that it was the last.
+  // Whether all content that the head announced is written, even if the caller hasn't said yet that
+  // it was the last.
   bool has_all_content() const {
     return started_ && framing_ == Framing::Length && remaining_ == 0;
   }
   bool closes() const { return closes_; }
-  // Are these server-sent events (HTML 9.2) of no announced length? Precondition: begin().
+  // Whether the content is server-sent events (HTML 9.2) without an announced length. Precondition:
+  // begin().
   bool is_event_stream() const { return is_event_stream_ && !has_length_ && has_content(); }
-  // Not so for HEAD, 204 and 304. Precondition: begin().
+  // Whether the response has content; false for HEAD, 204 and 304. Precondition: begin().
   bool has_content() const { return framing_ != Framing::NoContent; }
   std::uint64_t content_bytes() const { return content_bytes_; }
-  // What the application called its route in a field kRouteField, which isn't sent; maybe empty.
+  // The application's name for the route, from a field kRouteField, which isn't sent; empty if
+  // there was none.
   std::string_view route() const { return route_; }
 
  private:

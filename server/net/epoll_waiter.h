@@ -1,5 +1,5 @@
-// Waits on an epoll descriptor that somebody else owns and fills, as Python's selectors do; other
-// threads can end a wait. One thread, but for wake().
+// Waits on an epoll descriptor that belongs to somebody else, such as a selector of Python's. Other
+// threads can end a wait. Used by one thread, except for wake().
 #pragma once
 
 #include <sys/epoll.h>
@@ -13,7 +13,7 @@ class EpollWaiter {
  public:
   struct Event {
     int fd;
-    // An error or a hang-up is both, whether or not anybody waits for it.
+    // Both are set for an error or a hang-up, whether or not anybody waits for them.
     bool readable;
     bool writable;
   };
@@ -24,13 +24,13 @@ class EpollWaiter {
   EpollWaiter(const EpollWaiter&) = delete;
   EpollWaiter& operator=(const EpollWaiter&) = delete;
 
-  // Waits for `timeout` milliseconds at most, -1 for ever. Returns how many events there are, of
-  // which a wake-up is none, or a negative errno (-EINTR: a signal came).
+  // Waits up to `timeout` milliseconds, or without end for -1. Returns the number of events, not
+  // counting wake-ups, or a negative errno (-EINTR after a signal).
   int wait(int timeout);
-  // Of the last wait; index below what it returned.
+  // An event of the last wait(). Precondition: `index` is below what wait() returned.
   Event event(int index) const;
 
-  // Ends the wait that is under way, or else the next one. Any thread.
+  // Ends the current wait(), or the next one if there is none. Any thread.
   void wake();
 
  private:

@@ -30,7 +30,7 @@ void EventLoop::run_once() { run(UV_RUN_ONCE); }
 
 void EventLoop::run_ready() { run(UV_RUN_NOWAIT); }
 
-// libuv reads the clock when it begins and when it has waited.
+// libuv reads the clock at the beginning of a run and after it has waited.
 void EventLoop::run(int mode) {
   touched_ = false;
   if (disowned_) return;
@@ -54,7 +54,7 @@ void EventLoop::run_pending() {
 void EventLoop::disown() {
   const auto close_copy = [](uv_handle_t* handle, void*) {
     uv_os_fd_t fd = -1;
-    // A poll handle's belongs to another handle.
+    // The descriptor of a poll handle belongs to another handle.
     if (handle->type != UV_POLL && uv_fileno(handle, &fd) == 0) ::close(fd);
   };
   uv_walk(loop_.get(), close_copy, nullptr);

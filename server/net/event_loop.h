@@ -1,7 +1,7 @@
-// libuv's loop with what all streams of it share: one read buffer, and the note that it must run
-// again. Runs by itself (run_once) or embedded in another loop (run_ready with backend_fd and
-// next_due). One thread, the one that made it. The process must ignore SIGPIPE: writes of libuv
-// raise it.
+// libuv's loop, and what all of its streams share: one read buffer, and a flag that the loop must
+// run again. It runs by itself (run_once) or embedded in another loop (run_ready, with backend_fd
+// and next_due). Used by the thread that made it. The process must ignore SIGPIPE, which writes of
+// libuv raise.
 #pragma once
 
 #include <chrono>
@@ -30,16 +30,16 @@ class EventLoop {
   void run_once();
   // Dispatches what is ready, without waiting.
   void run_ready();
-  // The same, and again while that started something new: libuv registers a handle that a callback
-  // started only in the next tick.
+  // Like run_ready(), repeated while callbacks start new handles: libuv registers those only in its
+  // next tick.
   void run_pending();
 
   // Embedded in another loop: run_ready() is due when this descriptor is readable, at next_due() on
   // now()'s clock, and when touched().
   int backend_fd() const;
   std::optional<std::chrono::milliseconds> next_due() const;  // none: no timer is running
-  // Something was started or closed since libuv last ran. The hook is called when that happens
-  // first.
+  // Whether something was started or closed since libuv last ran. touch() notes that, and calls the
+  // hook the first time.
   bool touched() const { return touched_; }
   void touch() {
     if (touched_) return;
@@ -48,23 +48,23 @@ class EventLoop {
   }
   void set_on_touched(std::function<void()> on_touched) { on_touched_ = std::move(on_touched); }
 
-  // Milliseconds of a steady clock. Reading it costs, so it stands still while libuv dispatches a
-  // tick and while there is a Standstill. Otherwise each call reads it: embedded in another
-  // loop, libuv may not have run for long.
+  // Milliseconds of a steady clock. Reading the clock costs, so the time stands still during a tick
+  // and while a Standstill lives. Otherwise each call reads the clock: a loop that is embedded may
+  // not have run for long.
   std::chrono::milliseconds now() const;
   class Standstill;
 
-  // In a forked child, which has copies of all descriptors: closes them, without a word to the
-  // kernel about what parent and child share. From then on the loop does nothing, and what lives on
-  // it, timers apart, must never be destroyed.
+  // To be called in a forked child, which has copies of all descriptors. Closes those without
+  // changing the epoll set that parent and child share. From then on the loop does nothing, and
+  // objects that live on it, except timers, must never be destroyed.
   void disown();
 
-  // For the streams of this loop.
+  // To be used by the streams of this loop only.
   uv_loop_s* raw() { return loop_.get(); }
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadBufferBytes}; }
 
  private:
-  // An upload in pieces of 64 KiB costs a third more, in pieces of 256 KiB hardly less.
+  // With 64 KiB an upload costs a third more; with 256 KiB it costs hardly less.
   static constexpr std::size_t kReadBufferBytes = 128 * 1024;
   static constexpr int kMaxTicks = 8;  // of run_pending
 
@@ -81,7 +81,8 @@ class EventLoop {
   bool disowned_ = false;
 };
 
-// Has now() stand still for work that is short, and asks for it often. Not while applications run.
+// While one lives, now() stands still. For short work that asks for the time often, but not for
+// running applications.
 class EventLoop::Standstill {
  public:
   explicit Standstill(EventLoop& loop) : loop_(loop), was_(loop.standstill_) {
@@ -97,7 +98,7 @@ class EventLoop::Standstill {
   const bool was_;
 };
 
-// A one-shot timer. It fires at the end of a tick, when what has arrived by then has been read.
+// A one-shot timer. It fires at the end of a tick, after everything that has arrived was read.
 // Destroying it stops it.
 class Timer {
  public:

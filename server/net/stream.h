@@ -1,5 +1,5 @@
-// A connected byte stream, without uv types: what a session reads from and writes to. UvStream
-// implements it on libuv, tests implement it in memory.
+// A connected byte stream that a connection reads from and writes to, without types of libuv.
+// UvStream implements it on libuv; tests implement it in memory.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@
 
 namespace cppasgi::net {
 
-// Called from the event loop. A call may destroy neither the stream nor the observer (a session
-// defers its end).
+// The event loop calls these. A call must destroy neither the stream nor the observer; connections
+// end later, at the end of the batch.
 class StreamObserver {
  public:
-  // Bytes from the peer; valid during the call, in which they may be overwritten.
+  // The peer has sent `bytes`. They are valid during the call, and may be overwritten.
   virtual void on_read(std::span<char> bytes) = 0;
   // The peer has sent its last byte.
   virtual void on_end() = 0;
@@ -35,27 +35,29 @@ class Stream {
   virtual ~Stream() = default;  // drops the connection, unsent bytes with it
 
   virtual void start_reading(StreamObserver& observer) = 0;
-  // Passes on what has come already, if anything, before it returns. Precondition: it is reading.
+  // Reads what has arrived already, if anything, and passes it to the observer before it returns.
+  // Precondition: the stream is reading.
   virtual void read_waiting() = 0;
   virtual void stop_reading() = 0;
-  // Whether the peer has sent its last byte, or a reset, though what came before wasn't read yet.
+  // Whether the peer has sent its last byte, or a reset, even if bytes before it haven't been read
+  // yet.
   virtual bool has_ended() const = 0;
-  // At most so many bytes at once from now on.
+  // Limits how many bytes on_read() gets at once from now on.
   virtual void bound_reads(std::size_t bytes) = 0;
 
-  // Writes what the kernel takes now of the buffer and, after it, of `tail`. With nothing queued,
-  // the rest is queued (the buffer is emptied) and on_written follows; while something is queued,
-  // the buffer only gets the tail appended.
+  // Writes as much of the buffer, and then of `tail`, as the kernel takes now. The rest is queued,
+  // the buffer is left empty, and on_written() follows. While bytes are queued already, the tail is
+  // only appended to the buffer.
   virtual void write(OutputBuffer& buffer, std::string_view tail) = 0;
   void write(OutputBuffer& buffer) { write(buffer, {}); }
   virtual std::size_t queued_bytes() const = 0;  // what of it hasn't left yet
-  // Sends what the kernel takes of `file` now, within a bound, and advances it. Unless nothing is
-  // left, on_written follows in a later turn, and the caller goes on then. While something is
-  // queued, the file is left alone. False when it can't be read or is shorter than it was.
+  // Sends as much of `file` as the kernel takes now, within a limit, and advances it. If some of it
+  // is left, on_written() follows in a later turn, and the caller calls again. While bytes are
+  // queued it does nothing. Returns false if the file can't be read or has become shorter.
   virtual bool send_file(FileSlice& file) = 0;
 
-  // As write(), for the last bytes: the peer reads an end behind them, in the same packet where
-  // they fit. Unless all of them have left, on_written follows, and the caller calls again.
+  // Like write(), for the last bytes: the peer reads the end of the stream after them, in the same
+  // packet if they fit. If some of them are left, on_written() follows, and the caller calls again.
   virtual void end(OutputBuffer& buffer) = 0;
   // Makes the destructor send a reset instead of an orderly end, so that the peer sees that
   // something is missing.

@@ -1,4 +1,4 @@
-// Socket addresses as Address values.
+// Converts socket addresses to Address values.
 #pragma once
 
 #include <sys/socket.h>

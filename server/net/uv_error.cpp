@@ -14,7 +14,7 @@ class UvCategory final : public std::error_category {
   std::string message(int status) const override { return uv_strerror(status); }
 };
 
-// libuv numbers its own errors (resolver failures, unknown ones) far below any errno.
+// libuv's own errors (of the resolver, and unknown ones) have numbers far below those of errno.
 constexpr int kFirstOwnError = -3000;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// libuv's negative error numbers as std::error_code and, for the operator at start-up, as
-// std::system_error.
+// Converts libuv's negative error numbers to std::error_code, and to std::system_error for failures
+// at start-up.
 #pragma once
 
 #include <system_error>

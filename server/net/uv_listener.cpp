@@ -21,8 +21,8 @@
 
 namespace cppasgi::net {
 
-// libuv binds the socket; connections are accepted here, behind a poll handle. With uv_listen,
-// libuv closes whoever waits when no descriptor is free, and tells nobody.
+// libuv binds the socket; connections are accepted here, when a poll handle says so. uv_listen()
+// isn't used because libuv silently closes waiting connections when no descriptor is free.
 struct UvListener::State {
   union {
     uv_handle_t handle;
@@ -41,10 +41,11 @@ struct UvListener::State {
 
 namespace {
 
-// Without a free descriptor. Nothing tells when there is one, as anybody may close a file.
+// How long to wait before accepting again when no descriptor is free. Nothing reports when one
+// becomes free, as any code may close a file.
 constexpr std::chrono::milliseconds kRetryTime{100};
-// Connections: those that are there already have a turn in between, and those that ended are
-// closed.
+// How many connections are accepted in a row. In between, the loop serves those that it has, and
+// closes those that have ended.
 constexpr std::size_t kMostInTurn = 64;
 
 void accept_up_to(UvListener::State& state, std::size_t most);
@@ -94,9 +95,9 @@ std::unique_ptr<UvListener> UvListener::bind_tcp(EventLoop& loop, const std::str
   std::unique_ptr<UvListener> listener(new UvListener(make_state(loop, Address::Family::Tcp)));
   uv_tcp_t* tcp = &listener->state_->tcp;
   check_start(uv_tcp_bind(tcp, reinterpret_cast<const sockaddr*>(&address), 0), "bind");
-  // Accepted sockets inherit it, so that no connection costs a system call for it.
+  // Accepted sockets inherit this option, which saves a system call for each connection.
   check_start(uv_tcp_nodelay(tcp, 1), "nodelay");
-  // libuv keeps a failed bind to itself until the next call.
+  // libuv reports a failed bind only in the next call.
   sockaddr_storage bound{};
   int size = sizeof bound;
   check_start(uv_tcp_getsockname(tcp, reinterpret_cast<sockaddr*>(&bound), &size), "bind");
@@ -104,7 +105,7 @@ std::unique_ptr<UvListener> UvListener::bind_tcp(EventLoop& loop, const std::str
 }
 
 std::unique_ptr<UvListener> UvListener::bind_unix(EventLoop& loop, const std::string& path) {
-  // libuv would bind its beginning.
+  // libuv would bind the beginning of a path that is too long.
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     throw std::system_error(ENAMETOOLONG, std::generic_category(), "bind");
   }
@@ -137,7 +138,7 @@ UvListener::~UvListener() {
   state_->on_accept = nullptr;
   state_->retry.reset();
   state_->loop->touch();
-  // Before the socket, which closes the descriptor.
+  // The poll handle is closed before the socket, which closes the descriptor.
   if (state_->handles == 2) uv_close(reinterpret_cast<uv_handle_t*>(&state_->poll), &on_closed);
   uv_close(&state_->handle, &on_closed);
 }
@@ -187,7 +188,8 @@ void pause(UvListener::State& state, int error) {
 
 void accept_up_to(UvListener::State& state, std::size_t most) {
   for (; state.on_accept && most != 0; --most) {
-    // The only call that tells the address of a client which has reset its connection already.
+    // accept() is the only call that gives the address of a client that has reset its connection
+    // already.
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     const int fd = accept4(fd_of(state), reinterpret_cast<sockaddr*>(&peer), &size,

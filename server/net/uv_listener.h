@@ -1,5 +1,5 @@
-// A bound, later accepting socket: TCP (IPv4 or IPv6), Unix, or an inherited descriptor. Loop
-// thread only.
+// A bound socket that accepts connections after listen(): TCP (IPv4 or IPv6), Unix, or an inherited
+// descriptor. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ class UvListener {
   using OnAccept = std::function<void(std::unique_ptr<Stream>)>;
   using OnShortage = std::function<void(std::error_code)>;
 
-  // Each throws std::system_error when it can't. `host` may be a name; its first address is taken.
-  // Port 0 takes a free one.
+  // Each throws std::system_error on failure. `host` may be a name, whose first address is used.
+  // Port 0 means any free port.
   static std::unique_ptr<UvListener> bind_tcp(EventLoop& loop, const std::string& host,
                                               std::uint16_t port);
   static std::unique_ptr<UvListener> bind_unix(EventLoop& loop, const std::string& path);
@@ -31,11 +31,11 @@ class UvListener {
   UvListener& operator=(const UvListener&) = delete;
 
   Address address() const;
-  // Starts accepting; throws std::system_error. When the kernel can't give a connection that waits,
-  // mostly since no descriptor is free (EMFILE), `on_shortage` hears of it once, and the waiting
-  // ones are tried again every now and then.
+  // Starts accepting; throws std::system_error. When accepting a waiting connection fails, mostly
+  // because no descriptor is free (EMFILE), `on_shortage` is called once, and accepting is tried
+  // again from time to time.
   void listen(int backlog, OnAccept on_accept, OnShortage on_shortage = [](std::error_code) {});
-  // Accepts at once whoever waits already.
+  // Accepts the connections that are waiting, before it returns.
   void accept_waiting();
 
   struct State;

@@ -22,7 +22,7 @@
 
 namespace cppasgi::net {
 
-// Everything libuv points into; outlives the UvStream until the handle is closed.
+// All memory that libuv has pointers to. It outlives the UvStream until the handle is closed.
 struct UvStream::State {
   union {
     uv_handle_t handle;
@@ -30,7 +30,7 @@ struct UvStream::State {
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   };
-  // libuv's requests are larger than a handle: there only while they are under way.
+  // libuv's requests are larger than a handle, so they exist only while they are under way.
   struct QueuedWrite {
     uv_write_t request;
     std::string bytes;
@@ -39,8 +39,9 @@ struct UvStream::State {
   StreamObserver* observer = nullptr;  // null once the UvStream is gone
   EventLoop* loop = nullptr;
   std::size_t most_bytes = SIZE_MAX;  // of one read
-  // Who stops reading mostly goes on in the same turn, which epoll need not hear of: only bytes
-  // that are there in a later turn stop the handle itself.
+  // Whether the observer wants bytes. A connection that stops reading mostly resumes in the same
+  // turn, so stop_reading() leaves the handle and epoll alone; the handle is stopped only if bytes
+  // arrive in a later turn.
   bool reading = false;
   bool asks_again = false;  // libuv does in this turn, as the last read filled its buffer
   bool ended = false;       // the last byte was sent
@@ -48,7 +49,8 @@ struct UvStream::State {
 
 namespace {
 
-// Of one file: it must not keep the loop from others.
+// The limit for one call of send_file(), so that a file doesn't keep the loop from other
+// connections.
 constexpr std::uint64_t kFileBytesPerTurn = 512 * 1024;
 constexpr std::uint64_t kQueuedFileBytes = 16 * 1024;
 
@@ -61,8 +63,8 @@ UvStream::State& state_of(void* handle) {
   return *static_cast<UvStream::State*>(static_cast<uv_handle_t*>(handle)->data);
 }
 
-// libuv takes the bytes as non-const but doesn't write to them. Not uv_buf_init, whose size has
-// only 32 bits.
+// libuv takes the bytes as non-const but doesn't write to them. uv_buf_init() isn't used because
+// its size has only 32 bits.
 uv_buf_t to_block(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }
@@ -80,7 +82,8 @@ bool is_closed_by_peer(const UvStream::State& state) {
   return poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
 }
 
-// As uv_try_write, by the calls that the kernel does the least for. -1 for any error.
+// Like uv_try_write(), but uses the system calls that cost the kernel the least. Returns -1 for any
+// error.
 ssize_t send_now(const uv_handle_t& handle, std::string_view first, std::string_view second,
                  int flags) {
   flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -128,14 +131,14 @@ UvStream::~UvStream() {
 void UvStream::start_reading(StreamObserver& observer) {
   state_->observer = &observer;
   state_->reading = true;
-  // UV_EALREADY while the handle hasn't stopped.
+  // uv_read_start() returns UV_EALREADY if the handle was never stopped.
   if (uv_read_start(&state_->stream, &on_alloc, &on_read) == 0) loop_.touch();
 }
 
 void UvStream::read_waiting() {
   const std::span<char> buffer = loop_.read_buffer();
   const ssize_t size = recv(fd_of(state_->handle), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  // Whatever else there is, libuv meets again.
+  // libuv meets an error or the end again, and reports it.
   if (size > 0) state_->observer->on_read(buffer.first(static_cast<std::size_t>(size)));
 }
 
@@ -155,7 +158,8 @@ void UvStream::write(OutputBuffer& buffer, std::string_view tail) {
   send_or_queue(buffer, tail, 0);
 }
 
-// Not by closing, which sends a reset instead of the bytes when the peer sent what nobody read.
+// shutdown() ends the stream. close() would send a reset instead of the bytes if the peer has sent
+// something that wasn't read.
 void UvStream::end(OutputBuffer& buffer) {
   send_or_queue(buffer, {}, MSG_MORE);
   if (!buffer.empty() || state_->queued != nullptr) return;
@@ -173,8 +177,8 @@ void UvStream::send_or_queue(OutputBuffer& buffer, std::string_view tail, int fl
     tail.remove_prefix(static_cast<std::size_t>(written) - of_buffer);
   }
   if (buffer.empty() && tail.empty()) return;
-  // Also after an error other than EAGAIN: the queued write meets it again and reports it from the
-  // loop.
+  // The rest is queued after an error other than EAGAIN as well: the queued write meets that again
+  // and reports it from the loop.
   queue(buffer.take().append(tail));
 }
 

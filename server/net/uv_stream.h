@@ -1,5 +1,5 @@
-// A connected TCP or Unix stream on libuv. Reads into the loop's one buffer; holds memory of its
-// own only for bytes the kernel didn't take. Loop thread only.
+// A connected TCP or Unix stream on libuv. It reads into the buffer of its loop, and has memory of
+// its own only for bytes that the kernel hasn't taken yet. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -14,9 +14,9 @@ class EventLoop;
 
 class UvStream final : public Stream {
  public:
-  // Takes a connected, non-blocking socket, which it owns from then on. `peer` is the address that
-  // accepting it told, `local` that of this end; null when it isn't known yet and has to be asked
-  // for. Null if libuv doesn't take it; then it is closed.
+  // Makes a stream of `fd`, a connected and non-blocking socket, and owns it. `peer` is the address
+  // that accept() gave; `local` is the address of this end, or null if it isn't known and the
+  // kernel has to be asked. Returns null, and closes the socket, if libuv refuses it.
   static std::unique_ptr<UvStream> adopt(EventLoop& loop, int fd, Address peer,
                                          std::shared_ptr<const Address> local);
   ~UvStream() override;

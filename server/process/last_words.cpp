@@ -24,15 +24,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// What the handler of the dump signal gets, at most.
+// The most time that the handler of the dump signal gets.
 constexpr milliseconds kDumpTime{300};
-// It gets less where nobody tells that it is through.
+// The time that it gets where nothing reports that it has finished.
 constexpr milliseconds kBlindDumpTime{100};
-// What the reader of standard error gets to make room: stacks may be longer than what a pipe holds.
-// Milliseconds.
+// Milliseconds that the reader of standard error gets to make room, since stacks may be longer than
+// a pipe holds.
 constexpr int kReadTime = 1'000;
 
-// A signal handler reaches nothing but what is static.
+// A signal handler can reach only static variables.
 std::atomic<bool> as_json{false};
 std::atomic<unsigned> collected{0};  // stacks that were written
 int stacks_fd = -1;
@@ -44,7 +44,8 @@ bool has_reader(int timeout) {
   return poll(&standard_error, 1, timeout) == 1 && (standard_error.revents & POLLOUT) != 0;
 }
 
-// Nobody may be reading standard error any more. In one piece as long as there is room.
+// Writes to standard error in one piece as long as there is room; nobody may be reading it any
+// more.
 void say(std::string_view text, int timeout) {
   const std::string lines = last_words(text);
   std::string_view left = lines;
@@ -71,7 +72,7 @@ void append_json(std::string& json, std::string_view text) {
   }
 }
 
-// ISO 8601 with milliseconds, UTC.
+// The time in UTC, in ISO 8601 with milliseconds.
 std::string time_now() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -97,7 +98,7 @@ void on_stacks(int signum, siginfo_t* info, void* context) noexcept {
   }
 }
 
-// The handler has written all before it wakes this.
+// The handler has written everything before it wakes this thread.
 std::string take_stacks() {
   std::string stacks;
   std::array<char, 4096> part{};

@@ -24,7 +24,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// milliseconds::max() is more than nanoseconds can hold.
+// milliseconds::max() is more than fits into nanoseconds.
 nanoseconds limited(milliseconds time) {
   return std::min(time, std::chrono::floor<milliseconds>(nanoseconds::max()));
 }

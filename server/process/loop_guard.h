@@ -1,10 +1,10 @@
-// Ends a process whose event loop is stuck for good: by a thread that needs neither the loop nor
-// the interpreter, so code that never gives either back can't stop it.
+// Ends a process whose event loop is stuck. A thread does that which needs neither the loop nor the
+// interpreter, so code that never gives those back can't prevent it.
 //
-// The loop gives signs of life; the thread counts the time without one. Only time in which the
-// process could run counts, and no clock tells how much that is: while a process is stopped
-// (SIGSTOP, a debugger, a frozen cgroup) or its machine is suspended, the thread doesn't wake up
-// either. So each of its rounds counts for two at most, however long ago the one before was.
+// The loop calls beat(); the thread counts the time without a beat. Only time in which the process
+// could run must count, and no clock measures that: while a process is stopped (SIGSTOP, a
+// debugger, a frozen cgroup) or its machine is suspended, the thread doesn't wake up either. So the
+// time between two wake-ups of the thread counts as two periods at most.
 #pragma once
 
 #include <chrono>
@@ -17,19 +17,19 @@ class LoopGuard {
  public:
   using OnSilence = std::function<void(std::chrono::nanoseconds)>;
 
-  // The thread that calls this is the loop's. After `limit` without a sign of life, unless that is
-  // milliseconds::max(), the process ends with `status` as end_with_stacks() does it. A round takes
-  // `period`; each calls `on_silence`, if there is one, in the guard's thread: signals of life must
-  // come as often. Throws std::system_error when there can be no thread.
+  // To be called in the loop's thread. After `limit` without a beat, end_with_stacks() ends the
+  // process with `status`; milliseconds::max() means never. The guard's thread wakes up every
+  // `period` and then calls `on_silence`, if there is one, with the time without a beat, so beats
+  // must come as often. Throws std::system_error if the thread can't be started.
   LoopGuard(std::chrono::milliseconds limit, std::chrono::milliseconds period, int dump_signal,
             int status, OnSilence on_silence);
   ~LoopGuard();  // as stop()
   LoopGuard(const LoopGuard&) = delete;
   LoopGuard& operator=(const LoopGuard&) = delete;
 
-  // The loop runs.
+  // Says that the loop runs.
   void beat();
-  // From now on nothing happens to the process any more. Waits for nobody.
+  // Stops guarding. Doesn't wait for the thread to end.
   void stop();
 
  private:

@@ -26,10 +26,10 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr nanoseconds kNever = nanoseconds::max();
-// A SIGTERM that comes sooner after the first is the same request once more.
+// A SIGTERM that comes sooner than this after the first is a repeat of the same request.
 constexpr milliseconds kRepeatTime{1'000};
 
-// A signal handler reaches nothing but what is static.
+// A signal handler can reach only static variables.
 std::atomic<nanoseconds> deadline{kNever};  // on the clock of now()
 std::atomic<nanoseconds> countdown{kNever};
 std::atomic<int> dump_signal{0};
@@ -48,13 +48,13 @@ nanoseconds now() {
   return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
-// When `time` from now on is over; kNever if that is beyond the clock.
+// Returns the time `time` from now, or kNever if that is more than the clock can represent.
 nanoseconds after(nanoseconds time) {
   const nanoseconds begun = now();
   return time > kNever - begun ? kNever : begun + time;
 }
 
-// milliseconds::max() is more than nanoseconds can hold.
+// milliseconds::max() is more than fits into nanoseconds.
 nanoseconds limited(milliseconds time) {
   return std::min(time, std::chrono::floor<milliseconds>(kNever));
 }
@@ -91,7 +91,7 @@ void start_thread() {
   start_unsignalled_thread(&watch);
 }
 
-// Is it another request than the first, and does it insist?
+// Whether this signal is another request than the first, and insists.
 bool insists(int signum, const siginfo_t& info) {
   nanoseconds first = kNever;
   const nanoseconds time = now();
@@ -104,7 +104,8 @@ void on_signal(int signum, siginfo_t* info, void*) noexcept {
   const int error = errno;
   nanoseconds none = kNever;
   if (deadline.compare_exchange_strong(none, after(countdown))) wake();
-  // SIGHUP asks a worker to make room for another: whoever then stops it hasn't asked before.
+  // SIGHUP asks a worker to make room for another worker; whoever stops it afterwards asks for the
+  // first time.
   if (signum != SIGHUP && insists(signum, *info)) insisted = true;
   errno = error;
   handlers[static_cast<std::size_t>(signum)].sa_handler(signum);
@@ -133,7 +134,7 @@ void guard_stop(const std::vector<int>& signals, milliseconds grace, int signal_
     struct sigaction handler{};
     if (sigaction(signum, nullptr, &handler) != 0)
       throw std::system_error(errno, std::generic_category(), "sigaction");
-    // Among those with information is our own.
+    // Our own handler is among those with SA_SIGINFO.
     if ((handler.sa_flags & SA_SIGINFO) != 0 || handler.sa_handler == SIG_DFL ||
         handler.sa_handler == SIG_IGN) {
       continue;

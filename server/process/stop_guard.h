@@ -1,6 +1,6 @@
-// What signals to stop mean, and a deadline at which the process ends, come what may: with a thread
-// of its own, which needs neither an event loop nor the interpreter, so code that never returns
-// can't stop it. A process has one, as it has one set of signal handlers.
+// Decides what signals to stop mean, and ends the process at a deadline. A thread does that which
+// needs neither an event loop nor the interpreter, so code that never returns can't prevent it. The
+// state is the process's, as signal handlers are.
 //
 // SIGTERM and SIGINT ask for a stop. A service manager signals every process of a unit, and a
 // supervisor passes on what it got: the same request comes more than once. Only a later SIGINT, or
@@ -12,34 +12,35 @@
 
 namespace cppasgi {
 
-// The first SIGTERM ends the process at once, with status 0, as there is nothing to finish yet:
-// until somebody installs another handler. The process that the kernel starts first in a container
-// has no default action to rely on.
+// Has the first SIGTERM end the process at once, with status 0, since there is nothing to finish
+// yet. Holds until another handler is installed. The first process in a container needs this, as it
+// has no default action for signals.
 void end_at_sigterm();
 
-// From then on the first of `signals` (numbers) starts a countdown of `grace`, before the handler
-// that is installed for it runs; signals without a handler are left alone. Install handlers first:
-// whoever replaces one takes the guard off that signal. At the deadline the thread that called this
-// gets `dump_signal`, if that has a handler, which may write down what the process was doing; a
-// moment later the process ends with status 1. Throws std::system_error. Calling it again replaces
-// `grace` and forgets earlier requests.
+// From now on the first of `signals` (numbers) that comes starts a countdown of `grace`, before its
+// handler runs. Signals without a handler are left alone. Handlers must be installed before this
+// call: replacing one later removes the guard from that signal. At the deadline `dump_signal` is
+// sent to the thread that called this, if that signal has a handler, which may write what the
+// process was doing; a moment later the process ends with status 1. Throws std::system_error.
+// Calling it again replaces `grace` and forgets earlier requests.
 void guard_stop(const std::vector<int>& signals, std::chrono::milliseconds grace, int dump_signal);
 
-// Has somebody insisted since? By when the signals came, not by when their handlers ran.
+// Whether somebody has insisted since guard_stop(). Decided by when signals came, not by when their
+// handlers ran.
 bool stop_insisted();
 
-// Gives SIGTERM its default action, but not for repeats of the request that stopped the server.
+// Gives SIGTERM its default action, except for repeats of the request that stopped the server.
 void pass_over_repeats();
 
 // Starts the countdown now, or replaces the running one.
 void end_process_in(std::chrono::milliseconds time);
 
-// Takes the deadline back. Any thread.
+// Cancels the countdown. Any thread.
 void keep_process();
 
-// Sends `signum` to this process when its parent ends, and at once if it has ended already, which
-// is so when the parent isn't `parent_pid` any more. Signals from the parent, that one among them,
-// never insist: it has other ways.
+// Has the kernel send `signum` to this process when its parent ends. Sends it at once if the parent
+// has ended already, so that it isn't `parent_pid` any more. Signals from the parent, this one
+// included, never insist: the parent has other means.
 void die_with_parent(int parent_pid, int signum);
 
 }  // namespace cppasgi

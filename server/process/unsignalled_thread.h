@@ -1,5 +1,5 @@
-// A thread that takes no signals: they are for those who have handlers. For the threads that watch
-// over a process.
+// Starts the threads that watch over a process. They block all signals, which other threads are to
+// handle.
 #pragma once
 
 #include <csignal>
@@ -9,7 +9,7 @@
 
 namespace cppasgi {
 
-// Runs `body` in a thread that nobody waits for. Throws std::system_error when there can be none.
+// Runs `body` in a detached thread. Throws std::system_error if it can't be started.
 template <typename Body>
 void start_unsignalled_thread(Body&& body) {
   sigset_t all, before;

@@ -1,5 +1,5 @@
 // A small scanner over the grammar of RFC 6455 9.1 and the rules of RFC 7692 7.1 for each
-// parameter. Linear in the field's length, whatever stands there.
+// parameter. It takes time in proportion to the field's length, whatever the field has.
 #include "server/websocket/deflate_offer.h"
 
 #include <algorithm>
@@ -16,10 +16,10 @@ constexpr std::string_view kServerWindowBits = "server_max_window_bits";
 constexpr std::string_view kClientWindowBits = "client_max_window_bits";
 
 constexpr std::uint8_t kMaxWindowBits = 15;
-// zlib compresses with 8 only in its own format, not in raw deflate.
+// zlib can't write raw deflate with a window of 8 bits, only its own format.
 constexpr std::uint8_t kMinServerWindowBits = 9;
 
-// Takes the parts of a field off its front; blanks before and after each don't count.
+// Removes the parts of a field from its front, and the blanks before and after each.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(http::trim(text)) {}
@@ -32,7 +32,7 @@ class Scanner {
     return true;
   }
 
-  // Empty when there is none.
+  // Returns a token, or nothing if the field doesn't go on with one.
   std::string_view take_token() {
     std::size_t size = 0;
     while (size < text_.size() && http::is_token(text_.substr(size, 1))) ++size;
@@ -41,7 +41,8 @@ class Scanner {
     return token;
   }
 
-  // A token, plain or as quoted-string (whose content must be one, RFC 6455 9.1).
+  // Reads a token, plain or in a quoted-string, whose content must be a token (RFC 6455 9.1).
+  // Returns false if there is none.
   bool take_value(std::string& value) {
     if (!text_.starts_with('"')) {
       value = take_token();
@@ -66,7 +67,8 @@ class Scanner {
   std::string_view text_;
 };
 
-// 8 to 15 in decimal without leading zeros (RFC 7692 7.1.2); 0 for anything else.
+// Returns a number from 8 to 15, in decimal without leading zeros (RFC 7692 7.1.2), or 0 for
+// anything else.
 std::uint8_t window_bits_of(std::string_view value) {
   if (value == "8" || value == "9") return static_cast<std::uint8_t>(value[0] - '0');
   if (value.size() == 2 && value[0] == '1' && value[1] >= '0' && value[1] <= '5')
@@ -85,7 +87,7 @@ bool set_bits(std::optional<std::uint8_t>& bits, std::uint8_t value, std::uint8_
   return true;
 }
 
-// False: the offer is to be declined.
+// Applies one parameter to an offer. Returns false if the offer has to be declined.
 bool add_parameter(DeflateParameters& offer, std::string_view name,
                    const std::optional<std::string>& value) {
   if (name == kServerNoTakeover) return set_flag(offer.server_no_context_takeover, value);
@@ -131,7 +133,7 @@ DeflateParameters answer_offer(const DeflateParameters& offer, const WebSocketDe
   answer.client_no_context_takeover = none || offer.client_no_context_takeover;
   if (offer.server_max_window_bits)
     answer.server_max_window_bits = std::min(*offer.server_max_window_bits, most);
-  // Matters only to an inflater of the connection's own.
+  // This matters only if the connection has an inflater of its own.
   if (offer.client_max_window_bits && !answer.client_no_context_takeover)
     answer.client_max_window_bits = std::min(*offer.client_max_window_bits, most);
   return answer;

@@ -15,8 +15,8 @@ namespace cppasgi::websocket {
 struct DeflateParameters {
   bool server_no_context_takeover = false;
   bool client_no_context_takeover = false;
-  // 8 to 15. Not there: 15 for the server; for the client 15, too, and an answer can't lower it.
-  // An offer of client_max_window_bits without a value counts as 15.
+  // 8 to 15. An absent value means 15; if the client's is absent in an offer, the answer can't
+  // lower it. An offer of client_max_window_bits without a value is 15.
   std::optional<std::uint8_t> server_max_window_bits = std::nullopt;
   std::optional<std::uint8_t> client_max_window_bits = std::nullopt;
   friend bool operator==(const DeflateParameters&, const DeflateParameters&) = default;
@@ -24,15 +24,15 @@ struct DeflateParameters {
 
 // Reads one Sec-WebSocket-Extensions field. Sets `offer`, if it is empty, to the first offer of
 // permessage-deflate that is valid (RFC 7692 7.1: no unknown, repeated or ill-valued parameter) and
-// that zlib can serve. False: the field isn't a list of extensions, then RFC 6455 9.1 wants the
-// handshake to fail.
+// that zlib can satisfy. Returns false if the field isn't a list of extensions: then the handshake
+// must fail (RFC 6455 9.1).
 bool read_extensions(std::string_view field, std::optional<DeflateParameters>& offer);
 
-// Context takeover: may a message refer to earlier ones?
+// Context takeover: whether a message may refer to earlier ones.
 enum class Takeover : bool { No, Yes };
 
-// What to answer to an offer. `allowed` No is an answer without context takeover on either side,
-// which a server may always give; Yes gives it to each side unless the client declines it.
+// Returns the answer to an offer. With Takeover::No neither side may have context takeover, which a
+// server may always demand; with Yes each side has it unless the client declines it.
 DeflateParameters answer_offer(const DeflateParameters& offer, const WebSocketDeflate& options,
                                Takeover allowed);
 

@@ -9,7 +9,7 @@
 namespace cppasgi::websocket {
 namespace {
 
-// zlib's structures besides windows and tables, generously.
+// An upper bound for zlib's structures besides windows and tables.
 constexpr std::size_t kStateBytes = 8 * 1024;
 
 // zlib takes input as non-const for historical reasons and doesn't write to it.
@@ -76,15 +76,15 @@ Inflater::Piece Inflater::inflate(std::string_view& input, std::span<char> outpu
     status = ::inflate(&stream, Z_SYNC_FLUSH);
     input.remove_prefix(given - stream.avail_in);
     if (status == Z_MEM_ERROR) throw std::bad_alloc();
-    // A block with BFINAL ended the stream (RFC 7692 7.2.3.4). What follows is a new one, and can
-    // refer to nothing before it (RFC 1951 3.2).
+    // A block with BFINAL has ended the stream (RFC 7692 7.2.3.4). What follows is a new stream,
+    // which can't refer to anything before it (RFC 1951 3.2).
     if (status == Z_STREAM_END) inflateReset(&stream);
   } while (!input.empty() && stream.avail_out != 0 && (status == Z_OK || status == Z_STREAM_END));
   return {output.size() - stream.avail_out, status == Z_DATA_ERROR};
 }
 
 bool Inflater::at_block_end() const {
-  // Right after an end of block, and no bits of its last byte are left (zlib.h, inflate).
+  // zlib is right after an end of a block, and no bits of the last byte are left (zlib.h, inflate).
   return (stream_->data_type & 0x80) != 0 && (stream_->data_type & 0x3f) == 0;
 }
 

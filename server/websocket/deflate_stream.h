@@ -1,6 +1,6 @@
-// zlib's raw deflate streams as objects (RFC 1951), cut into messages as RFC 7692 7.2 has it: each
-// is flushed to a byte boundary, and the four bytes with which that ends don't travel. Knows no
-// frames and no limits. Loop thread only.
+// zlib's raw deflate streams as objects (RFC 1951), divided into messages as RFC 7692 7.2 says:
+// each message is flushed to a byte boundary, and the four bytes that the flush ends with aren't
+// sent. They know no frames and no limits. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -15,18 +15,18 @@ namespace cppasgi::websocket {
 
 class Compressor {
  public:
-  // Throws std::bad_alloc, also for values that zlib doesn't know.
+  // Throws std::bad_alloc, also for values that zlib refuses.
   Compressor(int level, int window_bits, int memory_level);
   ~Compressor();
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;
 
-  // Compresses a message, which isn't empty, into `buffer`, which grows as needed and isn't empty
-  // either; the result aliases it.
+  // Compresses a message into `buffer`, which grows as needed; the result points into it.
+  // Precondition: neither is empty.
   std::string_view compress(std::string_view message, std::vector<char>& buffer);
   void reset();  // the next message won't refer to earlier ones
 
-  // What one takes, of which most is allocated at once (zconf.h).
+  // How much memory one takes; most of it is allocated at once (zconf.h).
   static std::size_t memory_bytes(int window_bits, int memory_level);
 
  private:
@@ -46,7 +46,7 @@ class Inflater {
   };
   // Takes bytes off the front of `input`.
   Piece inflate(std::string_view& input, std::span<char> output);
-  // The data so far ends where a block does, at a byte boundary.
+  // Whether the data so far ends with a block, at a byte boundary.
   bool at_block_end() const;
   void reset();  // forgets earlier messages
 
@@ -56,7 +56,7 @@ class Inflater {
   std::unique_ptr<z_stream_s> stream_;
 };
 
-// What a message's last flush ends with and the sender leaves off (RFC 7692 7.2.1).
+// The bytes that the last flush of a message ends with; the sender removes them (RFC 7692 7.2.1).
 inline constexpr std::string_view kFlushTail{"\0\0\xff\xff", 4};
 
 }  // namespace cppasgi::websocket

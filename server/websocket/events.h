@@ -1,6 +1,6 @@
-// What a peer's frames mean, as values (RFC 6455). WebSocketProtocol produces them in wire order.
-// Payloads alias the protocol object's memory or the input, and are valid until its next
-// receive_data call.
+// The events that WebSocketProtocol makes of a peer's frames, in wire order (RFC 6455). Payloads
+// point into the protocol object's memory or into the input, and are valid until its next
+// receive_data() call.
 #pragma once
 
 #include <cstdint>
@@ -28,17 +28,17 @@ struct PongReceived {
   friend bool operator==(const PongReceived&, const PongReceived&) = default;
 };
 
-// The peer's close frame; code 1005 when it had none. If we hadn't sent one, the answer (same code)
-// is in bytes_to_send().
+// The peer's close frame; the code is 1005 if it had none. If we haven't sent a close frame yet,
+// the answer with the same code is in bytes_to_send().
 struct CloseReceived {
   std::uint16_t code = 1005;
   std::string_view reason;
   friend bool operator==(const CloseReceived&, const CloseReceived&) = default;
 };
 
-// The peer broke the protocol (1002), sent bad UTF-8 (1007), too much (1009), or more of a message
-// than the unfinished ones of all connections may take (1013). Nothing more is received: answer
-// with send_close(close_code, detail), then close the connection.
+// The peer broke the protocol (1002), sent invalid UTF-8 (1007) or too much (1009), or the
+// unfinished messages of all connections took too much memory (1013). Nothing more is received: the
+// caller answers with send_close(close_code, detail), then closes the connection.
 inline constexpr std::string_view kFrameTooBig = "frame too big";  // a detail of 1009
 inline constexpr std::string_view kTooMuchUnfinished = "too many unfinished messages";  // of 1013
 struct ProtocolFailed {

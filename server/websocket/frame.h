@@ -1,5 +1,6 @@
-// One frame's header as a value, and the mask (RFC 6455 5.2, 5.3). Reads and writes bytes; what is
-// legal is decided by WebSocketProtocol and wslay. Inline: it runs once per message. Any thread.
+// The header of a frame as a value, and the mask (RFC 6455 5.2, 5.3). These functions read and
+// write bytes; WebSocketProtocol and wslay decide what is legal. They are inline because they run
+// for each message. Any thread.
 #pragma once
 
 #include <array>
@@ -41,7 +42,7 @@ struct FrameHeader {
   bool is_control() const { return (static_cast<std::uint8_t>(opcode) & 8) != 0; }
 };
 
-// The size of a header whose second byte is this.
+// Returns the size of a header from its second byte.
 inline std::size_t header_bytes(char second) {
   const unsigned length = static_cast<unsigned char>(second) & 0x7F;
   const std::size_t extended = length == 127 ? 8 : length == 126 ? 2 : 0;
@@ -49,7 +50,7 @@ inline std::size_t header_bytes(char second) {
   return kMinHeaderBytes + extended + key;
 }
 
-// `bytes` is a whole header.
+// Parses a header. Precondition: `bytes` is a whole header.
 inline FrameHeader parse_header(std::string_view bytes) {
   const auto at = [bytes](std::size_t index) { return static_cast<unsigned char>(bytes[index]); };
   FrameHeader header;
@@ -68,14 +69,14 @@ inline FrameHeader parse_header(std::string_view bytes) {
   return header;
 }
 
-// The length stands in its shortest form (5.2).
+// Whether the payload length is written in its shortest form (RFC 6455 5.2).
 inline bool is_minimal(std::size_t header_size, const FrameHeader& header) {
   const std::size_t extended = header_size - kMinHeaderBytes - (header.masked ? 4 : 0);
   return extended == 0 ||
          (extended == 2 ? header.payload_bytes >= 126 : header.payload_bytes > 0xFFFF);
 }
 
-// Appends the header of a whole unmasked frame, as servers send it.
+// Appends the header of a frame that is whole and unmasked, as servers send them.
 inline void append_frame_header(OutputBuffer& output, Opcode opcode, std::size_t payload_bytes,
                                 unsigned reserved_bits = 0) {
   std::array<char, 10> header{};

@@ -1,5 +1,5 @@
-// wslay's frame API asks for bytes through a callback; this feeds it exactly one frame at a time,
-// so that between two frames nothing waits inside wslay and the context can go. Loop thread only.
+// wslay's frame API asks for bytes by a callback, which gives it exactly one frame at a time. So
+// between two frames wslay holds no bytes, and its context may be destroyed. Loop thread only.
 #include "server/websocket/frame_reader.h"
 
 #include <algorithm>

@@ -22,7 +22,7 @@ constexpr std::size_t kKeyPaddingBytes = 2;  // ... ends so
 constexpr std::size_t kSha1Bytes = 20;
 constexpr std::size_t kAcceptBytes = 28;  // base64 of kSha1Bytes
 
-// Does any field of this name list the token?
+// Whether any field of this name lists the token.
 bool any_list_contains(const http::RequestHead& head, std::string_view name,
                        std::string_view token) {
   for (std::size_t i = 0; i < head.field_count(); ++i) {
@@ -42,7 +42,7 @@ bool is_key(std::string_view value) {
          std::all_of(value.begin(), value.end() - kKeyPaddingBytes, is_base64_letter);
 }
 
-// Adds the members of one field. False: one isn't a token. Empty members count for nothing (RFC
+// Adds the members of one field; returns false if one isn't a token. Empty members are ignored (RFC
 // 9110 5.6.1.2).
 bool add_subprotocols(std::string_view list, std::vector<std::string_view>& subprotocols) {
   while (true) {
@@ -57,13 +57,14 @@ bool add_subprotocols(std::string_view list, std::vector<std::string_view>& subp
   }
 }
 
-// Sorts a copy: comparing each with each would let a 64 KiB header cost seconds.
+// Sorts a copy: comparing each member with each other would let a header of 64 KiB cost seconds.
 bool has_duplicates(std::vector<std::string_view> names) {
   std::sort(names.begin(), names.end());
   return std::adjacent_find(names.begin(), names.end()) != names.end();
 }
 
-// Fields that only this file may write, or that a 101 can't have (RFC 9110 15.2, RFC 9112 6.1).
+// Whether an application may not set a field: only this file writes it, or a 101 can't have it (RFC
+// 9110 15.2, RFC 9112 6.1).
 bool is_reserved(std::string_view name) {
   static constexpr std::array<std::string_view, 7> kReserved = {"upgrade",
                                                                 "connection",
@@ -86,7 +87,7 @@ bool is_websocket_upgrade(const http::RequestHead& head) {
 
 namespace {
 
-// What the rules ask about, gathered in one pass.
+// The fields that the rules are about, collected in one pass.
 struct HandshakeFields {
   std::size_t hosts = 0;
   std::size_t versions = 0;
@@ -157,7 +158,7 @@ std::variant<OpeningHandshake, HandshakeError> check_handshake(const http::Reque
 
 namespace {
 
-// SHA-1 looked up once, which takes longer than the digest, and the memory for one.
+// SHA-1, looked up once, since the look-up takes longer than a digest, and the memory for a digest.
 struct Sha1 {
   std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm{EVP_MD_fetch(nullptr, "SHA1", nullptr),
                                                             &EVP_MD_free};
@@ -172,7 +173,7 @@ std::string accept_key(std::string_view key) {
   text.append("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
   thread_local const Sha1 sha1;
   std::array<unsigned char, kSha1Bytes> digest{};
-  // SHA-1 is always there but under a provider that withholds it or without memory.
+  // SHA-1 is missing only if OpenSSL's provider doesn't offer it or memory has run out.
   if (EVP_DigestInit_ex2(sha1.context.get(), sha1.algorithm.get(), nullptr) != 1 ||
       EVP_DigestUpdate(sha1.context.get(), text.data(), text.size()) != 1 ||
       EVP_DigestFinal_ex(sha1.context.get(), digest.data(), nullptr) != 1)

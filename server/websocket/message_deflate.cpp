@@ -60,7 +60,7 @@ std::string_view DeflatePool::compress_alone(std::string_view message, int windo
   return latest_.compressed;
 }
 
-// Of one call; it may have grown in an earlier one.
+// Returns the buffer for one call, in its usual size: an earlier call may have let it grow.
 std::vector<char>& DeflatePool::buffer() {
   if (buffer_.size() != kBufferBytes) std::vector<char>(kBufferBytes).swap(buffer_);
   return buffer_;

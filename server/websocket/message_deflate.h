@@ -1,6 +1,6 @@
-// permessage-deflate (RFC 7692) on open WebSockets: MessageDeflate is one connection's, and
-// DeflatePool is what all connections of one loop share. With shared streams a connection keeps no
-// zlib memory between messages. Knows no frames. Loop thread only.
+// permessage-deflate (RFC 7692) for open WebSockets. Each connection has a MessageDeflate; all
+// connections of a loop share one DeflatePool. With shared streams a connection keeps no zlib
+// memory between messages. Knows no frames. Loop thread only.
 #pragma once
 
 #include <array>
@@ -24,11 +24,11 @@ class DeflatePool {
   // Throws std::invalid_argument when a value is out of its range.
   explicit DeflatePool(const WebSocketDeflate& options);
 
-  // Accepts an offer; null: declines it. Without room for streams of its own the connection gets
-  // shared ones. The pool must outlive the result.
+  // Accepts an offer, or declines it and returns null. If there is no room for dedicated streams,
+  // the connection gets shared ones. The pool must outlive the result.
   std::unique_ptr<MessageDeflate> accept(const DeflateParameters& offer);
 
-  // Of all dedicated streams, reserved from the handshake on.
+  // The memory of all dedicated streams, which is reserved from the handshake on.
   std::size_t reserved_bytes() const { return reserved_bytes_; }
 
  private:
@@ -59,7 +59,7 @@ class DeflatePool {
 
 class MessageDeflate {
  public:
-  // `reserved_bytes` of the pool are the object's, and go back with it.
+  // The object takes `reserved_bytes` of the pool, and returns them when it is destroyed.
   MessageDeflate(DeflatePool& pool, const DeflateParameters& answer, std::size_t reserved_bytes);
   ~MessageDeflate();
   MessageDeflate(const MessageDeflate&) = delete;
@@ -67,24 +67,26 @@ class MessageDeflate {
 
   const DeflateParameters& answer() const { return answer_; }
 
-  // The payload of a message to be sent with RSV1, valid until the next call of any connection; or
-  // nothing: send it as it is, since it is short or doesn't become shorter.
+  // Returns the payload to be sent with RSV1 for a message, valid until the next call for any
+  // connection. Returns nothing if the message is to be sent as it is, because it is short or
+  // doesn't become shorter.
   std::optional<std::string_view> compress(std::string_view message);
 
-  // The next inflated bytes of the message being received.
+  // The next inflated bytes of the message that is being received.
   struct Inflated {
     std::string_view bytes;  // at most 16 KiB, valid until the next call of any connection
     bool more = false;       // call again, whether or not input is left
     bool invalid = false;    // after `bytes`: not deflate data
   };
-  // Takes bytes off the front of `input`, a piece of the message's payload.
+  // Inflates a piece of the message's payload; removes the bytes that it used from the front of
+  // `input`.
   Inflated inflate(std::string_view& input);
-  // The message is over, and kFlushTail was inflated after its last piece. False: its data breaks
-  // off.
+  // Ends the message. Returns false if its data break off. Precondition: kFlushTail was inflated
+  // after its last piece.
   bool finish_message();
-  // No more of the message will come.
+  // Drops the message, of which no more will come.
   void drop_message();
-  // What the message being received takes beyond the reserved bytes.
+  // How much memory the message that is being received takes beyond the reserved bytes.
   std::size_t borrowed_bytes() const;
 
  private:

@@ -1,6 +1,6 @@
-// The memory that the unfinished messages of all connections of a loop take together, and its
-// bound: a peer that sends only parts of messages costs what they hold for as long as it likes
-// (RFC 6455 section 10.4). Counts, allocates nothing. Loop thread only.
+// Counts the memory that the unfinished messages of all connections take together, and limits it: a
+// peer that sends only parts of messages could otherwise occupy memory for as long as it likes (RFC
+// 6455 section 10.4). It allocates nothing. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ class MessageMemory {
 
   std::size_t bytes() const { return bytes_; }
 
-  // That of one connection.
+  // The part of one connection.
   class Part {
    public:
     explicit Part(MessageMemory& memory) : memory_(memory) {}
@@ -24,8 +24,8 @@ class MessageMemory {
     Part& operator=(const Part&) = delete;
 
     bool empty() const { return bytes_ == 0; }
-    // Its message holds so much now. False when it grew and is too much for all together; one that
-    // is alone may take any size.
+    // Sets how much the connection's unfinished message takes. Returns false if it has grown and
+    // all together are above the limit, unless it is the only one.
     bool resize(std::size_t bytes) {
       const bool grows = bytes > bytes_;
       memory_.bytes_ -= bytes_;

@@ -1,6 +1,6 @@
-// UTF-8 as RFC 3629 defines it (no surrogates, no overlong forms, nothing beyond U+10FFFF), checked
-// in pieces so that bad text fails at its first bad byte (RFC 6455 8.1). No decoding, no
-// allocation; any thread.
+// Checks UTF-8 as RFC 3629 defines it: without surrogates, overlong forms and code points beyond
+// U+10FFFF. The text may come in pieces, and invalid text fails at its first invalid byte (RFC 6455
+// 8.1). Decodes and allocates nothing; any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,9 @@ namespace cppasgi::websocket {
 
 class Utf8Validator {
  public:
-  // Takes the next piece. False as soon as the text can't become valid any more, and from then on.
+  // Takes the next piece. Returns false once the text can't become valid any more.
   bool append(std::string_view piece);
-  // The pieces so far are whole characters.
+  // Whether the pieces so far end with a whole character.
   bool complete() const { return state_ == kBoundary; }
 
  private:

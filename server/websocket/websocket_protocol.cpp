@@ -1,8 +1,8 @@
-// The receiving state machine: header, payload, frame, message. See the header for the contract.
-// Every frame passes start_frame, take its payload, finish_frame, but a plain one that lies whole
-// in the input: receive_whole_frame turns it into an event at once.
-// Payloads of compressed messages are inflated piece by piece as they come, so that limits and
-// UTF-8 are judged early, and at the same byte however the input is cut.
+// The receiving state machine: header, payload, frame, message. A frame goes through start_frame(),
+// receive_payload() and finish_frame(), unless it is plain and lies whole in the input:
+// receive_whole_frame() turns such a frame into an event at once. Payloads of compressed messages
+// are inflated as their pieces come, so that limits and UTF-8 are checked early, and at the same
+// byte however the input is cut.
 #include "server/websocket/websocket_protocol.h"
 
 #include <algorithm>
@@ -13,21 +13,22 @@ namespace cppasgi::websocket {
 namespace {
 
 constexpr std::size_t kKeptEvents = 64;
-// Each step of a growing message touches all its pages again, so few steps; pages not written to
-// cost nothing yet.
+// Each time a message's memory grows, all of its bytes are copied, so it grows in few steps. Pages
+// that aren't written to cost nothing yet.
 constexpr std::size_t kGrowth = 16;
 
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
-// What deflate may add to data that doesn't compress: less than an eighth, and a few bytes
+// How much deflate may add to data that don't compress: less than an eighth, and a few bytes
 // (zlib.h, deflateBound).
 constexpr unsigned kMaxExpansionShift = 3;
 constexpr std::uint64_t kMaxExpansionBytes = 64;
 
 std::uint64_t unlimited_if_zero(std::size_t limit) { return limit == 0 ? kUnlimited : limit; }
 
-// Makes room for `more` bytes. Grows in proportion to what has really arrived, since a header may
-// announce anything, and to at most `max_size`; std::string::reserve alone would go beyond it.
+// Makes room for `more` bytes. The memory grows in proportion to what has arrived, since a header
+// may announce any length, and to at most `max_size`, which std::string::reserve() alone would
+// exceed.
 void reserve_for(std::string& payload, std::size_t more, std::uint64_t max_size) {
   const std::size_t needed = payload.size() + more;
   if (needed <= payload.capacity()) return;
@@ -71,7 +72,7 @@ void WebSocketProtocol::receive_data(std::span<char> input) {
   if (message_opcode_ != Opcode::Continuation || !memory_.empty()) count_memory();
 }
 
-// Once for each input: what a message takes that ends with it is nobody's concern.
+// Updates memory_, once for each input. A message that ends within the input needn't be counted.
 void WebSocketProtocol::count_memory() {
   std::size_t bytes = 0;
   if (message_opcode_ != Opcode::Continuation) {
@@ -81,7 +82,7 @@ void WebSocketProtocol::count_memory() {
   if (!memory_.resize(bytes)) fail(kTryAgainLaterCode, kTooMuchUnfinished);
 }
 
-// A frame that is a whole message and breaks no rule: nothing about it needs wslay.
+// Whether a frame is a whole message and obeys all rules, so that wslay isn't needed.
 bool WebSocketProtocol::is_plain(std::size_t header_size, const FrameHeader& header) const {
   return header.final && (header.reserved_bits & ~data_bits_) == 0 && header.masked &&
          (header.opcode == Opcode::Text || header.opcode == Opcode::Binary) &&
@@ -91,7 +92,8 @@ bool WebSocketProtocol::is_plain(std::size_t header_size, const FrameHeader& hea
 
 namespace {
 
-// The same for a control frame: most connections see none but the close frame.
+// Control frames are plain too: for most connections the close frame is the only one, and shouldn't
+// need a reader.
 bool is_plain_control(std::size_t header_size, const FrameHeader& header) {
   return header.final && header.reserved_bits == 0 && header.masked &&
          header_size == kMinHeaderBytes + sizeof header.mask_key &&
@@ -105,8 +107,8 @@ bool WebSocketProtocol::is_compressed(const FrameHeader& header) const {
   return header.opcode == Opcode::Continuation ? compressed_ : header.reserved_bits != 0;
 }
 
-// Whether a data frame is too long; empty: no. The message limit is one of inflated bytes, and
-// inflate() keeps it.
+// Returns why a data frame is too long, or nothing if it isn't. The limit for a message counts
+// inflated bytes; inflate() checks it for compressed ones.
 std::string_view WebSocketProtocol::size_error(const FrameHeader& header) const {
   const std::uint64_t max_frame = unlimited_if_zero(limits_.max_frame_bytes);
   const std::uint64_t excess =
@@ -188,7 +190,7 @@ void WebSocketProtocol::start_frame() {
   if (payload_left_ == 0) finish_frame();
 }
 
-// The rules beyond one header's form: what may stand here, and how long it may be.
+// Checks the rules beyond a header's form: which frame may come now, and how long it may be.
 bool WebSocketProtocol::check_sequence() {
   const auto refuse = [this](std::uint16_t code, std::string_view detail) {
     fail(code, detail);
@@ -227,7 +229,7 @@ std::size_t WebSocketProtocol::receive_payload(std::span<char> input) {
     return size;
   }
   std::string& payload = frame_.is_control() ? control_ : message_;
-  // Only the last fragment tells the size of the message.
+  // Only the last fragment tells how long the message is.
   reserve_for(
       payload, size,
       frame_.final ? payload.size() + payload_left_ : unlimited_if_zero(limits_.max_message_bytes));
@@ -260,14 +262,16 @@ void WebSocketProtocol::receive_compressed(std::span<char> piece) {
   if (inflate(bytes) && payload_left_ == 0) finish_frame();
 }
 
-// Appends to message_ what a piece of a compressed message inflates to. False: failed.
+// Inflates a piece of a compressed message and appends the result to message_. Returns false after
+// fail().
 bool WebSocketProtocol::inflate(std::string_view input) {
   bool more = !input.empty();
   while (more) {
     const MessageDeflate::Inflated piece = deflate_->inflate(input);
     if (!append_inflated(piece.bytes)) return false;
     if (piece.invalid) {
-      // As bad UTF-8 in text: not what the frame says it is (RFC 6455 7.4.1).
+      // Like invalid UTF-8 in a text message, the data aren't what the frame says they are (RFC
+      // 6455 7.4.1).
       fail(kInvalidPayloadCode, "invalid compressed data");
       return false;
     }
@@ -363,7 +367,7 @@ void WebSocketProtocol::drop_message() {
   memory_.resize(0);
 }
 
-// Moves the bytes to where they stay until the next receive_data.
+// Moves `bytes` to memory that stays valid until the next receive_data().
 std::string_view WebSocketProtocol::keep(std::string& bytes) {
   kept_.push_front(std::exchange(bytes, {}));
   return kept_.front();

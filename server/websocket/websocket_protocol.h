@@ -1,7 +1,7 @@
 // WebSocket framing for the server side of one connection, without I/O (RFC 6455 sections 5 to 8):
-// bytes in, events out; messages in, frames out. wslay owns the protocol; a plain whole frame takes
-// a shorter way to the same event. No sockets, clock or logging; used by
-// the loop thread only.
+// bytes in, events out; messages in, frames out. wslay checks frames and unmasks them, except for a
+// frame that is plain and whole, which takes a shorter way to the same event. No sockets, clock or
+// logging. Used by the loop thread only.
 #pragma once
 
 #include <array>
@@ -34,38 +34,42 @@ class WebSocketProtocol {
   WebSocketProtocol(const WebSocketProtocol&) = delete;
   WebSocketProtocol& operator=(const WebSocketProtocol&) = delete;
 
-  // permessage-deflate was agreed on; before the first byte (RFC 7692).
+  // Enables permessage-deflate (RFC 7692), once the handshake has agreed on it. Precondition: no
+  // bytes were received yet.
   void enable_deflate(std::unique_ptr<MessageDeflate> deflate);
 
-  // Takes all of `input`, which it may overwrite (payloads are unmasked in place); events() then
-  // holds what it meant. After CloseReceived or ProtocolFailed further bytes are ignored. Never
-  // throws on peer data. An empty input just frees the memory of the last events: worth it when a
-  // large message was handled and the peer may stay silent.
+  // Takes all of `input`, in which it may unmask payloads; events() then has what it means. After
+  // CloseReceived or ProtocolFailed further bytes are ignored. No data from the peer makes it
+  // throw. An empty input frees the memory of the last events, which is useful after a large
+  // message, since the peer may stay silent.
   void receive_data(std::span<char> input);
-  // Those of the last receive_data call.
+  // The events of the last receive_data() call.
   const std::vector<Event>& events() const { return events_; }
 
-  // The message of which a part has come, among all that came in parts; 0: none.
+  // The number of the message of which only a part has come, counting all that came in parts; 0 if
+  // there is none.
   std::uint32_t unfinished_message() const {
     return message_opcode_ == Opcode::Continuation ? 0 : message_number_;
   }
-  // The payload bytes of it so far, as they came.
+  // How many payload bytes of that message have come so far, before inflating.
   std::uint64_t unfinished_bytes() const { return message_received_; }
-  // Nobody waits for the rest of it: further bytes are ignored.
+  // Ignores everything that comes from now on, the rest of an unfinished message included.
   void give_up();
 
-  // The payload of a message's event as a string: without a copy for the last that came in pieces.
+  // Returns the payload of an event as a string, without a copy if it is the last message that came
+  // in pieces.
   std::string take(std::string_view payload);
 
-  // Each appends one unfragmented frame to bytes_to_send(); nothing after a close frame was sent.
-  // A message is compressed if that was agreed on and is worth it. What send_text and send_binary
-  // return belongs right behind it: the payload if it is long, to be written from where it lies;
-  // valid until the next call.
+  // Each appends one unfragmented frame to bytes_to_send(), unless a close frame was sent. A
+  // message is compressed if that was agreed on and makes it shorter. If its payload is long,
+  // send_text() and send_binary() don't copy it but return it: the caller must write it right after
+  // bytes_to_send(), before the next call.
   std::string_view send_text(std::string_view text);  // precondition: valid UTF-8
   std::string_view send_binary(std::string_view bytes);
   void send_ping(std::string_view payload);  // at most 125 bytes
-  // Starts the closing handshake. `code` is_sendable_close_code(), or 1005 for an empty close
-  // frame; `reason` is valid UTF-8 and cut to 123 bytes at a character.
+  // Starts the closing handshake. `reason` is cut to 123 bytes, between two characters.
+  // Precondition: `code` is sendable (is_sendable_close_code), or 1005 for an empty close frame;
+  // `reason` is valid UTF-8.
   void send_close(std::uint16_t code, std::string_view reason);
 
   bool close_sent() const { return close_sent_; }
@@ -78,7 +82,7 @@ class WebSocketProtocol {
   bool is_plain(std::size_t header_size, const FrameHeader& header) const;
   bool is_compressed(const FrameHeader& header) const;
   std::string_view size_error(const FrameHeader& header) const;
-  // Each takes bytes off the front of `input` and returns how many.
+  // Each consumes bytes from the front of `input` and returns how many.
   std::size_t receive_whole_frame(std::span<char> input);  // 0: the front isn't a plain whole frame
   std::size_t receive_header(std::span<char> input);
   std::size_t receive_payload(std::span<char> input);

@@ -5,7 +5,7 @@ namespace cppasgi::websocket {
 namespace {
 
 constexpr std::size_t kMaxReasonBytes = kMaxControlPayloadBytes - 2;
-// From here on a write of its own costs less than a copy.
+// Payloads from this size on aren't copied: writing them from where they lie costs less.
 constexpr std::size_t kLongPayloadBytes = 8 * 1024;
 
 }  // namespace
