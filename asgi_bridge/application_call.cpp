@@ -27,8 +27,8 @@ struct AsgiCallable {
 PyTypeObject* receive_type = nullptr;
 PyTypeObject* send_type = nullptr;
 
-// What `call` returns. As with a coroutine function, an exception comes out of the await, not out
-// of the call.
+// Returns what `call` returns. An exception of it is raised by the await and not by the call, as
+// with a coroutine function.
 template <typename Call>
 PyObject* call_cycle(PyObject* self, Call&& call) {
   Cycle& cycle = *reinterpret_cast<AsgiCallable*>(self)->cycle;
@@ -96,7 +96,7 @@ struct ApplicationCall {
 
 PyTypeObject* application_call_type = nullptr;
 
-// While it lives, the call isn't stepped by anybody else, and neither it nor its coroutine goes.
+// While one lives, nobody else steps the call, and neither the call nor its coroutine is freed.
 class Step {
  public:
   explicit Step(ApplicationCall* call)
@@ -112,13 +112,15 @@ class Step {
   PythonRef kept_;
 };
 
-// As a coroutine does: an application may get at its own task's, and other tasks and threads at it.
+// Whether the call is being stepped; then ValueError is set, as a coroutine does. An application
+// may step the coroutine of its own task, and so may other tasks and threads.
 bool is_stepped(const ApplicationCall* call) {
   if (call->stepped) PyErr_SetString(PyExc_ValueError, "application call already executing");
   return call->stepped;
 }
 
-// The application has ended with an exception: what does the task see?
+// Ends the call after an exception of the application's; the task sees it only if the cycle doesn't
+// deal with it.
 PySendResult end_raised(ApplicationCall* call, PyObject** result) {
   call->over = true;
   Py_CLEAR(call->coroutine);
@@ -145,7 +147,7 @@ PySendResult application_call_send(PyObject* self, PyObject* argument, PyObject*
     return PYGEN_ERROR;
   }
   const Step step(call);
-  // Called here, not when the task is made, so that all of the application runs in the task's
+  // The application is called here, not when the task is made, so that all of it runs in the task's
   // context.
   if (call->coroutine == nullptr &&
       (call->coroutine = call->cycle->call_application()) == nullptr) {
@@ -161,14 +163,14 @@ PySendResult application_call_send(PyObject* self, PyObject* argument, PyObject*
   }
 }
 
-// A method that not every iterator has; null without an exception then.
+// Returns a method, or null without an exception if the object, as some iterators, doesn't have it.
 PythonRef find_method(PyObject* object, PyObject* name) {
   PythonRef method = PythonRef::steal(PyObject_GetAttr(object, name));
   if (!method && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
   return method;
 }
 
-// throw(): what asyncio uses to cancel. The application may catch it and go on.
+// throw(), by which asyncio cancels. The application may catch the exception and go on.
 PyObject* application_call_throw(PyObject* self, PyObject* const* arguments,
                                  Py_ssize_t count) noexcept {
   hold_at_interpreter_end();
@@ -196,7 +198,7 @@ PyObject* application_call_throw(PyObject* self, PyObject* const* arguments,
   return nullptr;
 }
 
-// close(): the call has ended with it, as if the application had let GeneratorExit pass.
+// close() ends the call, as if the application had let GeneratorExit pass.
 PyObject* application_call_close(PyObject* self, PyObject*) noexcept {
   hold_at_interpreter_end();
   auto* call = reinterpret_cast<ApplicationCall*>(self);
@@ -215,8 +217,8 @@ PyObject* application_call_close(PyObject* self, PyObject*) noexcept {
   Py_RETURN_NONE;
 }
 
-// cr_frame, cr_await, __qualname__ and the like are those of the application's coroutine: debuggers
-// and asyncio's repr ask.
+// Attributes such as cr_frame, cr_await and __qualname__ are those of the application's coroutine:
+// debuggers and asyncio's repr() read them.
 PyObject* application_call_getattro(PyObject* self, PyObject* name) noexcept {
   PyObject* own = PyObject_GenericGetAttr(self, name);
   if (own != nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return own;
@@ -242,7 +244,8 @@ int application_call_clear(PyObject* self) noexcept {
   return 0;
 }
 
-// The cycle goes first: what comes after it may run Python, and the core must not call it then.
+// The cycle is deleted first: freeing the rest may run Python, and the core must not call the cycle
+// then.
 void application_call_dealloc(PyObject* self) noexcept {
   hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
@@ -255,11 +258,12 @@ void application_call_dealloc(PyObject* self) noexcept {
 PyTypeObject* make_asgi_callable_type(PyType_Spec& spec) {
   PythonRef type = PythonRef::steal(PyType_FromSpec(&spec));
   if (!type) return nullptr;
-  // inspect and asgiref take them for coroutine functions, as the closures of other servers are.
+  // inspect and asgiref must take them for coroutine functions, which the closures of other servers
+  // are.
   const PythonRef coroutines = PythonRef::steal(PyImport_ImportModule("asyncio.coroutines"));
   const PythonRef inspect = PythonRef::steal(PyImport_ImportModule("inspect"));
   if (!coroutines || !inspect) return nullptr;
-  // What asyncio.iscoroutinefunction looks for, as long as there is one.
+  // asyncio.iscoroutinefunction() looks for this mark, in the versions of Python that have it.
   const PythonRef mark =
       PythonRef::steal(PyObject_GetAttrString(coroutines.get(), "_is_coroutine"));
   if (!mark) PyErr_Clear();

@@ -1,4 +1,4 @@
-// What Python has of a cycle, as CPython types: receive and send, which the application gets, and
+// The CPython types by which Python uses a cycle: receive and send, which the application gets, and
 // the coroutine that its task steps. Loop thread, with the GIL.
 #pragma once
 
@@ -8,13 +8,15 @@ namespace cppasgi::bridge {
 
 class Cycle;
 
-// Makes the types; -1 with a Python exception when it can't.
+// Makes the types. Returns -1 with a Python exception on failure.
 int init_application_calls();
 
-// Each a new reference that keeps the cycle, or null with a Python exception.
+// Each returns a new reference to an ASGI callable, which keeps the cycle, or null with a Python
+// exception.
 PyObject* make_receive(Cycle& cycle);
 PyObject* make_send(Cycle& cycle);
-// The coroutine: its first step calls the application.
+// Returns the coroutine of a call, whose first step calls the application. New reference, or null
+// with a Python exception.
 PyObject* make_application_call(Cycle& cycle);
 
 }  // namespace cppasgi::bridge

@@ -12,7 +12,8 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// Calls logger.<method>(text[, exc_info=exception]). Logging must never break the server.
+// Calls logger.<method>(text[, exc_info=exception]). An exception of a log handler is reported,
+// since logging must never break the server.
 void call_logger(PyObject* method, PyObject* text, PyObject* exception) {
   const std::array<PyObject*, 3> arguments{interned().logger, text, exception};
   const PythonRef names =
@@ -27,8 +28,8 @@ void call_logger(PyObject* method, PyObject* text, PyObject* exception) {
 AsgiApplication::AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks)
     : callable_(PythonRef::share(callable)), tasks_(loop, plain_tasks), wait_loop_(loop) {}
 
-// Calls that haven't started own nothing of Python's yet. The prototypes and caches of the scopes
-// hold strings and bytes, which lead nowhere.
+// Calls that haven't started don't own Python objects yet. The prototypes and caches of scopes have
+// only strings and bytes, which refer to nothing.
 int AsgiApplication::traverse(visitproc visit, void* arg) const {
   Py_VISIT(callable_.get());
   Py_VISIT(served_.get());
@@ -74,13 +75,14 @@ bool AsgiApplication::drain() {
   write_log_lines();
   started_ = 0;
   tasks_.begin_batch();
-  // Its own, as an application may run the loop inside a call of the loop (nest_asyncio).
+  // The batch is a local variable because an application may run the loop inside a call of the loop
+  // (nest_asyncio).
   std::vector<CycleRef> batch = std::exchange(ready_, std::exchange(spare_, {}));
   const bool only_in_batch = batch.size() == 1;
   std::size_t done = 0;
   while (done < batch.size() && run(*batch[done].get(), only_in_batch)) ++done;
-  // After an exception that the loop must see (SystemExit, KeyboardInterrupt) the others keep their
-  // place.
+  // After an exception that the loop must see (SystemExit, KeyboardInterrupt) the other calls stay
+  // queued.
   const bool succeeded = done == batch.size();
   for (++done; done < batch.size(); ++done) ready_.push_back(std::move(batch[done]));
   batch.clear();

@@ -1,5 +1,6 @@
-// The Python application behind the core's port (server/application.h): notes what the core reports
-// while libuv runs, then hands it to Python in one go (drain), one asyncio task per exchange.
+// The Python application behind the core's interface (server/application.h). It notes what the core
+// reports while libuv runs, and hands all of that to Python at once (drain). Each exchange has an
+// asyncio task.
 #pragma once
 
 #include <Python.h>
@@ -27,64 +28,69 @@ class LoopBridge;
 
 class AsgiApplication final : public Application {
  public:
-  // `callable` is ASGI 3, `loop` the asyncio loop it runs on, `plain_tasks` as in TaskStarter.
+  // `callable` is an application of ASGI 3, and `loop` the asyncio loop that runs it. `plain_tasks`
+  // is TaskStarter's `plain`.
   AsgiApplication(PyObject* callable, PyObject* loop, bool plain_tasks);
 
-  // False with a Python exception.
+  // Returns false with a Python exception on failure.
   bool init(std::string_view root_path) {
     return scopes_.init(root_path) && tasks_.init() && wait_loop_.init();
   }
   void set_state(PyObject* state) { scopes_.set_state(state); }
-  // The Python object that owns this one: calls keep it from their start on. Before the first.
+  // Sets the Python object that owns this one, which calls keep from their start on. To be called
+  // before the first call.
   void set_server(PyObject* server) { server_ = server; }
   PyObject* server() const { return server_; }
-  // What it owns, for the garbage collector, and the end of that: nothing starts from then on.
+  // Visits what this owns, for the garbage collector; clear() drops that, and nothing starts from
+  // then on.
   int traverse(visitproc visit, void* arg) const;
   void clear();
-  // Where the core is called from; before the first call.
+  // Sets the bridge that calls the core. To be called before the first call.
   void set_loop_bridge(LoopBridge& bridge) { loop_bridge_ = &bridge; }
   LoopBridge& loop_bridge() { return *loop_bridge_; }
-  // Counts the running calls there; before the first of them.
+  // Sets where running calls are counted. To be called before the first call.
   void set_metrics(Metrics& metrics) { metrics_ = &metrics; }
-  // Announce the extensions that send files?
+  // Whether scopes announce the extensions that send files.
   void set_sends_files(bool sends_files) { sends_files_ = sends_files; }
-  // Does every response come to its end by itself, even if nobody listens while its parts are sent?
-  // Then they may be sent in vain.
+  // Whether every response comes to an end by itself, so that an application may send its parts in
+  // vain after the client has left.
   void set_finishes_responses(bool finishes) { finishes_responses_ = finishes; }
-  // How long send() drops messages of an application that listens once its client has left; 0: for
-  // ever. `served` says what a Python frame serves.
+  // Sets for how long send() drops messages after the client has left, if the application listens
+  // for that; 0 means without end. `served` is a Python function that tells what a frame serves.
   void set_patience(std::chrono::milliseconds patience, PyObject* served) {
     patience_ = patience;
     served_ = PythonRef::share(served);
   }
-  // Called when the ready queue gets its first entry.
+  // Sets what is called when the ready queue gets its first entry.
   void set_on_ready(std::function<void()> on_ready) { on_ready_ = std::move(on_ready); }
-  // Called when the last running call has ended.
+  // Sets what is called when the last running call has ended.
   void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
-  // Called when the only call of a batch has sent its whole response: it may be written at once. On
-  // one connection that saves a turn of the loop, and 4.7 % of a request's instructions.
+  // Sets what is called when the only call of a batch has sent its whole response, which may then
+  // be written at once. On a single connection that saves a turn of the loop and 4.7 % of a
+  // request's instructions.
   void set_on_only_response(std::function<void()> hook) { on_only_response_ = std::move(hook); }
 
-  // Starts and wakes everything in the ready queue. False with an exception for the event loop;
-  // what is left stays queued.
+  // Starts or wakes every call in the ready queue. Returns false with an exception that the event
+  // loop must see; the rest stays queued then.
   bool drain();
   bool has_ready() const { return !ready_.empty() || !log_lines_.empty(); }
-  // Tasks that the last drain() made and that the loop will step next.
+  // How many tasks the last drain() made that the loop will step in its next turn.
   std::size_t started() const { return started_; }
   std::size_t running() const { return running_.size(); }
-  // Cancels the tasks of all running calls and returns how many there were. A failure is reported,
-  // not raised.
+  // Cancels the tasks of all running calls and returns how many there were. A failure is reported
+  // to sys.unraisablehook.
   std::size_t cancel_all();
-  // The tasks of calls that still run `timeout` after their exchange was over, each once: a list
-  // (new reference), or null with a Python exception. Ask every now and then.
+  // Returns a list of the tasks of calls that still run `timeout` after their exchange was over;
+  // each task is returned once. New reference, or null with a Python exception. To be called from
+  // time to time.
   PyObject* overdue(std::chrono::duration<double> timeout);
-  // Hands what the core logged to Python's logger. drain() does so too. Never raises.
+  // Passes the lines that the core logged to Python's logger, as drain() does too. Never raises.
   void write_log_lines();
-  // The server closes: lets go of running calls.
+  // Drops all calls, since the server closes.
   void abandon_all();
-  // In a forked child: starts and wakes nothing more.
+  // To be called in a forked child: starts and wakes nothing from then on.
   void disown();
-  // A tick has ended: what it brought is dealt with now.
+  // Notes that a batch begins, right after a tick.
   void begin_batch() { batch_began_ = std::chrono::steady_clock::now(); }
 
   // --- by cycles ---
@@ -94,27 +100,28 @@ class AsgiApplication final : public Application {
   ScopeMaker& scopes() { return scopes_; }
   bool sends_files() const { return sends_files_; }
   bool finishes_responses() const { return finishes_responses_; }
-  // As TaskStarter::start.
+  // Like TaskStarter::start().
   PythonRef start_task(PyObject* coroutine);
   void queue(Cycle& cycle);
   void add_running(Cycle& cycle);
   void remove_running(Cycle& cycle);
-  // Whether a task that could go on may do so: the batch began so lately that others can wait.
+  // Whether the batch began so recently that a task which needn't wait may go on before others run.
   bool has_time_left() const;
   void only_response_sent() { on_only_response_(); }
-  // May a send() still be dropped that long after the first that came too late?
+  // Whether `time` after the first send() that came too late, such messages aren't dropped any
+  // more.
   bool is_over_patience(std::chrono::steady_clock::duration time) const {
     using std::chrono::milliseconds;
     return patience_.count() != 0 && std::chrono::floor<milliseconds>(time) >= patience_;
   }
-  // Each writes a line to the log. Never raises.
-  void log_exception(PyObject* exception);            // of the application
-  void log_cancellation(PyObject* exception);         // that wasn't the server's
-  void log_client_disconnected(PyObject* exception);  // the application ended with its client's
-  void log_endless_sender();                          // which has called send() just now
+  // Each writes a line to the log, and never raises.
+  void log_exception(PyObject* exception);            // raised by the application
+  void log_cancellation(PyObject* exception);         // not by the server
+  void log_client_disconnected(PyObject* exception);  // which ended the call
+  void log_endless_sender();                          // the caller of send()
   void log_error(const char* text);
 
-  // Reused by the cycles for messages.
+  // Memory for messages that cycles reuse.
   std::unique_ptr<MessageFields> spare_fields;
   std::string content;
 

@@ -142,15 +142,15 @@ void AsgiServer::close() {
 
 // --- batches ---
 
-// Something was put off. A batch deals with it at its end; otherwise asyncio calls us when what is
-// ready now has run.
+// Called when work was put off. The end of the current batch deals with it; outside of a batch,
+// on_soon() does, once the callbacks that are ready now have run.
 void AsgiServer::batch_needed() {
   if (!in_batch_ && !writes_now_ && !loop_bridge_.ticking()) loop_bridge_.soon();
 }
 
-// libuv has run: hand what it brought to Python. Woken tasks and those started eagerly have run
-// when drain() returns; others run in the loop's next turn, and on_soon(), queued behind them,
-// sends what they answered.
+// Hands what a tick brought to Python. Tasks that were woken or started eagerly have run when
+// drain() returns. Others run in the loop's next turn, and on_soon(), which is queued behind them,
+// sends their responses.
 bool AsgiServer::on_tick() {
   in_batch_ = true;
   look_for_nesting();

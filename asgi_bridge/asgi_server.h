@@ -1,5 +1,5 @@
-// cppasgi._native.Server: one core server and its application inside one asyncio loop. Joins the
-// three parts (core, application, loop) and decides when a batch ends. Loop thread, with the GIL.
+// cppasgi._native.Server: a server of the core and its application in an asyncio loop. It joins
+// these three, and decides when a batch ends. Loop thread, with the GIL.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -30,12 +30,12 @@ struct AsgiServerOptions {
 
 class AsgiServer {
  public:
-  // Attaches to `loop`; throws pybind11::error_already_set when that fails.
-  // `served` says in a text what a Python frame serves.
+  // Makes a server that is attached to `loop`; throws pybind11::error_already_set on failure.
+  // `served` is a Python function that tells what a frame serves.
   static std::unique_ptr<AsgiServer> create(pybind11::object application, pybind11::object loop,
                                             const AsgiServerOptions& options,
                                             pybind11::object served);
-  // What it owns, for the garbage collector, and the end of that: it is closed.
+  // Visits what this owns, for the garbage collector; clear() closes the server and drops that.
   int traverse(visitproc visit, void* arg) const;
   void clear();
   ~AsgiServer();
@@ -51,12 +51,13 @@ class AsgiServer {
   std::size_t cancel_applications();
   pybind11::list overdue_applications(double timeout_seconds);
   void close();
-  // In a forked child: lets go of everything, which stays the parent's. close() in another process
-  // than the one that made this does so too.
+  // To be called in a forked child: lets go of everything, which stays the parent's. close() does
+  // the same if it is called in another process than the one that made the server.
   void disown();
   std::size_t connections() const { return server_.connections(); }
   std::size_t running_applications() const { return application_.running(); }
-  // Writes a byte into `fd`, which stays open, at the end of the batch that has so many requests.
+  // Writes a byte into `fd`, which stays open, at the end of the batch in which so many requests
+  // have been answered.
   void tell_after(std::uint64_t requests, int fd);
   void note_heartbeat(double lag_seconds, double gil_wait_seconds, std::uint64_t dropped_lines);
 

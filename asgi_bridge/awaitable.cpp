@@ -11,9 +11,9 @@
 
 namespace cppasgi::bridge {
 
-// A coroutine that yields itself, and the future that it yields. asyncio's Task treats it as a
-// future because the instance has _asyncio_future_blocking; its class has not, so that
-// ensure_future() sees a coroutine.
+// A coroutine that yields itself, and at the same time the future that it yields. asyncio's Task
+// takes it for a future because the object has the attribute _asyncio_future_blocking. The class
+// doesn't have it, so ensure_future() takes it for a coroutine.
 class Waiter {
  public:
   PyObject_HEAD
@@ -30,8 +30,9 @@ class Waiter {
     Py_DECREF(as_object());
   }
 
-  // Steps the waiting task, if there is one already. The wake-up of C's Task asks its argument only
-  // whether it may go on, and a future of C fastest; value or exception come out of the next step.
+  // Steps the waiting task, if there is one already. The wake-up of the Task in C asks its argument
+  // only whether the task may go on, and is fastest with a future in C; it gets the value or the
+  // exception by the next step.
   bool wake() {
     if (callback == nullptr) return true;
     if (loops_nest()) return wake_soon();
@@ -69,7 +70,7 @@ namespace {
 
 PyTypeObject* waiter_type = nullptr;
 
-// The message tells who cancelled: anyio's scopes know their own cancellations by it.
+// The message says who cancelled: anyio's scopes recognize their own cancellations by it.
 void set_cancellation(Waiter* waiter) {
   if (waiter->value == nullptr) {
     PyErr_SetNone(interned().cancelled_error);
@@ -129,7 +130,7 @@ int waiter_clear(PyObject* self) noexcept {
   return 0;
 }
 
-// It is in no list any more: those own what is in them.
+// A waiter that is freed isn't in a list, since a list owns its waiters.
 void waiter_dealloc(PyObject* self) noexcept {
   hold_at_interpreter_end();
   PyObject_GC_UnTrack(self);
@@ -142,7 +143,7 @@ void cancel_waiter(Waiter* waiter) {
   waiter->unlink();
 }
 
-// throw() and close() of a coroutine: whoever waited has given up.
+// throw() and close() end the wait, since nobody awaits it any more.
 void waiter_abandon(PyObject* self) noexcept {
   Waiter* waiter = Waiter::of(self);
   if (waiter->state == Waiter::State::Pending) cancel_waiter(waiter);
@@ -178,7 +179,7 @@ PyObject* waiter_cancel(PyObject* self, PyObject* const* args, Py_ssize_t count,
   cancel_waiter(waiter);
   const bool has_message = count == 1 || (keywords != nullptr && PyTuple_GET_SIZE(keywords) == 1);
   if (has_message && args[0] != Py_None) waiter->value = Py_NewRef(args[0]);
-  // Not stepped here: cancel() is called from inside other tasks.
+  // The task isn't stepped here because cancel() is called inside other tasks.
   if (waiter->callback != nullptr && !waiter->wake_soon()) return nullptr;
   Py_RETURN_TRUE;
 }
@@ -201,7 +202,7 @@ PyObject* waiter_get_loop(PyObject* self, PyObject*) noexcept {
   return Py_NewRef(loop != nullptr ? loop : Py_None);  // null when it was garbage
 }
 
-// The lengths differ for all other attributes, so that hardly a name is compared.
+// All other attributes differ in length, so that hardly any name is compared.
 bool is_future_blocking(PyObject* name) {
   PyObject* wanted = interned().future_blocking;
   return name == wanted || (PyUnicode_GET_LENGTH(name) == PyUnicode_GET_LENGTH(wanted) &&

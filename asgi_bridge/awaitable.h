@@ -1,6 +1,6 @@
-// What receive() and send() return, as CPython types: a result that is there already, and a wait
-// for one. Both are coroutines to asyncio (they may be given to create_task or ensure_future), cost
-// no Future, and are stepped in C.
+// The CPython types that receive() and send() return: Completed, a result that is there already,
+// and Waiter, a wait for a result. asyncio sees both as coroutines, so create_task() and
+// ensure_future() take them. They need no Future, and are stepped in C.
 #pragma once
 
 #include <Python.h>
@@ -9,31 +9,33 @@
 
 namespace cppasgi::bridge {
 
-// Each makes a type and registers it as collections.abc.Coroutine; -1 with a Python exception when
-// it can't.
+// Each makes a type and registers it as a collections.abc.Coroutine. Returns -1 with a Python
+// exception on failure.
 int init_completed();
 int init_waiters();
 
-// Completes at once with None. One shared object, so that `await send(...)` allocates nothing. New
-// reference.
+// Returns an awaitable that completes at once with None. It is one shared object, so that `await
+// send(...)` allocates nothing. New reference.
 PyObject* completed_none();
-// Completes at once with `value`, which it takes over (null passes an error on). New reference, or
-// null.
+// Returns an awaitable that completes at once with `value`. Steals `value`; if that is null,
+// returns null and leaves the exception. New reference, or null.
 PyObject* completed_with(PyObject* value);
-// Raises the exception that is set now, and clears it. New reference, or null.
+// Returns an awaitable that raises the exception that is set now, and clears that. New reference,
+// or null.
 PyObject* raising();
-// What the coroutine does that is awaited once more.
+// Raises RuntimeError for a coroutine that is awaited a second time.
 PySendResult raise_reused();
-// Lets the event loop make one turn, then completes with None. New reference, or null.
+// Returns an awaitable that lets the event loop make a turn, then completes with None. New
+// reference, or null.
 PyObject* yield_once();
 
-// What a wait needs of the asyncio loop; the server keeps it alive.
+// What waiters need of the asyncio loop. The server keeps it alive.
 struct WaitLoop {
   explicit WaitLoop(PyObject* asyncio_loop) : loop(PythonRef::share(asyncio_loop)) {}
-  // False with a Python exception.
+  // Returns false with a Python exception on failure.
   bool init();
 
-  // What it owns, for the garbage collector, and the end of that.
+  // Visits what this owns, for the garbage collector; clear() drops that.
   int traverse(visitproc visit, void* arg) const {
     Py_VISIT(loop.get());
     Py_VISIT(finished.get());
@@ -48,12 +50,12 @@ struct WaitLoop {
   PythonRef finished;  // a future of it that is done, without a result
 };
 
-// A wait that a cycle ends. The task that awaits it is stepped inside resolve() or reject(),
-// without a loop iteration in between; so both must be called from the event loop, never from
-// inside a task. Where loops nest the loop steps it soon.
+// A wait that a cycle ends. resolve_first() and reject_first() step the waiting task at once,
+// without a turn of the loop in between, so they must be called from the event loop and never
+// inside a task. If loops nest, the loop steps the task instead.
 class Waiter;
 
-// The waits of one kind in a cycle, oldest first. Owns them.
+// The waiters of a cycle that await receive(), or send(), oldest first. The list owns them.
 class WaiterList {
  public:
   WaiterList() = default;
@@ -62,18 +64,18 @@ class WaiterList {
   WaiterList& operator=(const WaiterList&) = delete;
 
   bool empty() const { return first_ == nullptr; }
-  // Adds a wait. New reference, or null with a Python exception.
+  // Adds a waiter and returns it. New reference, or null with a Python exception.
   PyObject* wait(const WaitLoop& loop);
-  // Ends the oldest wait with `value`. False with a Python exception when the task's step raised
-  // (SystemExit and the like).
+  // Ends the oldest wait with `value`. Returns false with a Python exception if the step of the
+  // task raised one, such as SystemExit.
   bool resolve_first(PythonRef value);
-  // Ends it with an exception of `type`.
+  // Ends the oldest wait with an exception of `type`. Returns the same as resolve_first().
   bool reject_first(PyObject* type, const char* text);
-  // The task that waits longest (borrowed); null when it isn't known.
+  // Returns the task that waits longest, borrowed, or null if it isn't known.
   PyObject* first_task() const;
-  // What it owns, for the garbage collector.
+  // Visits what this owns, for the garbage collector.
   int traverse(visitproc visit, void* arg) const;
-  // Forgets all; the tasks stay suspended.
+  // Drops all waiters; their tasks stay suspended.
   void clear();
 
  private:

@@ -1,5 +1,5 @@
-// The ends of an exchange as the application meets them: the exception that send() raises once the
-// client has left, and what receive() and send() return when it matters which task awaits them
+// How an application learns that its client has left: the exception that send() raises then, and
+// the awaitables of receive() and send() for which it matters which task awaits them
 // (docs/design/0004). Loop thread, with the GIL.
 #pragma once
 
@@ -11,22 +11,24 @@ class Cycle;
 
 constexpr const char* kClientLeft = "the client has left";
 
-// Makes the type; -1 with a Python exception when it can't.
+// Makes the type. Returns -1 with a Python exception on failure.
 int init_client_disconnect();
 
-// Null with ClientDisconnected.
+// Raises ClientDisconnected; returns null.
 PyObject* raise_client_disconnected();
 
-// Is the exception ClientDisconnected? Or one in which frameworks pass that on: Starlette's
-// ClientDisconnect and WebSocketDisconnect have it as their context, task groups put it into an
-// ExceptionGroup. Anything else that was raised meanwhile, as in a `finally`, is not.
+// Whether the exception is ClientDisconnected, or one by which a framework passes that on:
+// Starlette's ClientDisconnect and WebSocketDisconnect have it as their context, and task groups
+// put it into an ExceptionGroup. Other exceptions that were raised while it was handled, as in a
+// `finally`, don't count.
 bool is_client_disconnected(PyObject* exception);
 
 enum class Yields : bool { No, Yes };
 
-// What a receive() returns that gives `message`, which this takes over, or a send() if that is
-// null. It tells the cycle when it is awaited, since only then is known which task does that; it
-// may let the loop make a turn before. New reference, or null.
+// Makes the awaitable of a receive() that gives `message`, which this steals, or of a send() if
+// `message` is null. It notifies the cycle when it is awaited, since only then it is known which
+// task awaits. With Yields::Yes it lets the loop make a turn before it completes. New reference, or
+// null.
 PyObject* make_notice(Cycle& cycle, PyObject* message, Yields yields);
 
 }  // namespace cppasgi::bridge

@@ -1,4 +1,4 @@
-// A result of receive() or send() that is there already.
+// Completed: the awaitable of a receive() or send() whose result is there already.
 #include <utility>
 
 #include "asgi_bridge/awaitable.h"
@@ -9,9 +9,9 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// The garbage collector need not know one with a value: a message was made for it, and nobody else
-// knows that before it is handed out. An exception may come out of the application's own code, and
-// refer to whatever that likes.
+// The garbage collector needn't know an object with a value: the value is a new message, which
+// nothing else refers to before it is returned. An exception may come from the application's code,
+// and may refer to anything.
 struct Completed {
   PyObject_HEAD
   PyObject* value;      // null once it was handed out
@@ -31,7 +31,8 @@ PySendResult completed_send(PyObject* self, PyObject*, PyObject** result) noexce
   }
   *result = nullptr;
   if (completed->exception != nullptr) {
-    // Let go of: its traceback leads to the frame that awaits, which may keep this object.
+    // The exception is dropped here because its traceback leads to the awaiting frame, which may
+    // keep this object.
     const PythonRef exception = PythonRef::steal(std::exchange(completed->exception, nullptr));
     PyErr_SetObject(PyExceptionInstance_Class(exception.get()), exception.get());
     return PYGEN_ERROR;
@@ -64,7 +65,7 @@ void completed_dealloc(PyObject* self) noexcept {
 
 enum class YieldsFirst : bool { No, Yes };
 
-// Takes value and exception over, one of which is null.
+// Steals `value` and `exception`, one of which is null.
 PyObject* make_completed(PyObject* value, PyObject* exception, YieldsFirst yields) {
   auto* completed = PyObject_GC_New(Completed, completed_type);
   if (completed == nullptr) {

@@ -13,7 +13,7 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// What an application returned when it was called, as something to step.
+// Turns what an application returned into something to step. Steals the reference.
 PyObject* to_stepped(PyObject* awaitable) {
   if (awaitable == nullptr || PyCoro_CheckExact(awaitable)) return awaitable;
   const PythonRef owned = PythonRef::steal(awaitable);
@@ -26,7 +26,7 @@ PyObject* to_stepped(PyObject* awaitable) {
   return methods->am_await(awaitable);
 }
 
-// The task that runs now; null when none does.
+// Returns the task that runs now, or null if none does.
 PythonRef current_task() {
   const TakenException exception;
   PythonRef task = PythonRef::steal(PyObject_CallNoArgs(interned().current_task));
@@ -45,14 +45,15 @@ void Cycle::become_owned_by(PyObject* call) {
 int Cycle::traverse(visitproc visit, void* arg) const {
   Py_VISIT(server_.get());
   Py_VISIT(task_.get());
-  // As long as the exchange lasts it is the core that will wake who waits: they are no garbage,
-  // whoever else may have forgotten them.
+  // While the exchange lasts, the core will end its waits, so they aren't garbage even if no Python
+  // object leads to them.
   if (!exchange_over()) return 0;
   const int result = receivers_.traverse(visit, arg);
   return result != 0 ? result : senders_.traverse(visit, arg);
 }
 
-// Not the server, which breaks its own ties: the cycle's handles look into its tables.
+// The server is kept, because the cycle's handles look into its tables. It drops its own
+// references.
 void Cycle::clear() {
   task_.clear();
   receivers_.clear();
@@ -140,7 +141,7 @@ bool Cycle::wake() {
       if (!senders_.reject_first(interned().client_disconnected, kClientLeft)) return false;
     }
   } else if (client_left_ || exchange_over() || std::exchange(writable_again_, false)) {
-    // A task that was woken here may have filled the connection again and wait behind the others.
+    // A task that was woken here may fill the connection again, and wait behind the others.
     while (!senders_.empty() && (client_left_ || quietly([this] { return poll_writable(); }))) {
       if (!senders_.resolve_first({})) return false;
     }
@@ -164,7 +165,8 @@ PyObject* Cycle::last_message(PyObject* message) {
   return make_notice(*this, message, again ? Yields::Yes : Yields::No);
 }
 
-// After a turn of the loop, in which a listener that was just started gets its first step.
+// The await lets the loop make a turn first, in which a listener that was just started takes its
+// first step.
 PyObject* Cycle::send_too_late() { return make_notice(*this, nullptr, Yields::Yes); }
 
 PyObject* Cycle::sent_too_late() {
@@ -187,7 +189,7 @@ void Cycle::note_listener(PyObject* listener) {
   }
 }
 
-// In its eager first step the application's task isn't known yet, but is the only one.
+// During an eager first step the application's task isn't known yet, but it is the only one.
 Cycle::Party Cycle::party(PyObject* other) const {
   return task() == nullptr || other == task() ? Party::Application : Party::Other;
 }
@@ -206,8 +208,8 @@ bool Cycle::start() {
   running_ = true;
   application_->add_running(*this);
   PythonRef task = application_->start_task(call.get());
-  // Null from a task factory that raises, or from an application that has dealt with its end
-  // already.
+  // The task is null if a task factory raised, or if the application raised in an eager first step,
+  // which has been dealt with.
   if (!task) return running_ && raised();
   if (running_) task_ = std::move(task);
   return true;

@@ -1,11 +1,11 @@
-// One call of the application: its task, its receive() and send(), and how it ends. HttpCycle and
-// WebSocketCycle say what the messages mean. Loop thread, with the GIL; only the handler callbacks
-// of the derived classes run without thought of Python.
+// A cycle is what the bridge has of one call of the application: its task, its receive() and
+// send(), and how it ends. HttpCycle and WebSocketCycle know what the messages mean. Loop thread,
+// with the GIL; the callbacks of the core (HttpHandler, WebSocketHandler) must not run Python code.
 //
-// A cycle is counted. From its start on that count is a Python object's, the coroutine that its
-// task steps, which owns it: receive and send, the list of running calls and the ready queue keep
-// that object, and the garbage collector finds through it what the cycle owns. What a cycle reaches
-// of the core goes through handles.
+// Cycles are reference-counted. From its start on a cycle is owned by a Python object, the
+// coroutine that its task steps, and the count is that object's: receive and send, the list of
+// running calls and the ready queue keep it, and through it the garbage collector finds what the
+// cycle owns. A cycle reaches the core only by handles.
 #pragma once
 
 #include <Python.h>
@@ -26,14 +26,14 @@ class LoopBridge;
 
 class Cycle {
  public:
-  // `application` outlives it: its queue owns the cycle at first, and from the start on the cycle
-  // keeps the whole server, and with it the tables that handles look into.
+  // `application` outlives the cycle: its queue owns the cycle before the start, and from the start
+  // on the cycle keeps the server, with the tables that handles look into.
   explicit Cycle(AsgiApplication& application) : application_(&application) {}
   virtual ~Cycle() = default;
   Cycle(const Cycle&) = delete;
   Cycle& operator=(const Cycle&) = delete;
 
-  // Kept quiet (LoopBridge::Quiet) while receive() and send() are called.
+  // Must be quiet (LoopBridge::Quiet) while receive() and send() are called.
   LoopBridge& loop_bridge();
 
   // --- called by Python: an awaitable (new reference), or null with an exception ---
@@ -43,40 +43,41 @@ class Cycle {
 
   // --- by the application's coroutine ---
 
-  // From now on `call` is counted instead; it deletes the cycle when nobody has it any more.
+  // Makes `call` the owner, whose references are counted from now on. It deletes the cycle when it
+  // is freed itself.
   void become_owned_by(PyObject* call);
-  // That object; null before.
+  // The owner; null before the start.
   PyObject* owner() const { return call_; }
-  // What it owns, for the garbage collector, and the end of that.
+  // Visits what this owns, for the garbage collector; clear() drops that.
   int traverse(visitproc visit, void* arg) const;
   void clear();
-  // Calls the application: a coroutine or other iterator to step (new reference), or null with an
-  // exception.
+  // Calls the application and returns a coroutine or another iterator to step. New reference, or
+  // null with an exception.
   PyObject* call_application();
-  // It returned, or raised what Python has set now. True when the exception was dealt with, false
-  // when the task must see it.
+  // The application returned, or raised the exception that is set now. raised() returns true,
+  // without an exception set, if that was dealt with, and false if the task must see it.
   void returned();
   bool raised();
 
-  // --- by what receive() and send() return at the ends of an exchange ---
+  // --- by the Notice that receive() and send() may return ---
 
-  // A task awaits receive() now: is it another than the application's own?
+  // Notes that the current task awaits receive(), which may be another than the application's own.
   void note_listener();
-  // None for a send() that came too late and is dropped, or null with an exception.
+  // Returns None if a send() that came too late is dropped, or null with an exception.
   PyObject* sent_too_late();
 
   // --- by the AsgiApplication ---
 
-  // Starts the task the first time, then wakes who waits. False with an exception that the event
-  // loop must see.
+  // Starts the task, the first time; later calls end the waits that can end. Returns false with an
+  // exception that the event loop must see.
   bool run();
-  // Null before the start, during an eager first step, and after the end.
+  // The application's task; null before the start, during an eager first step, and after the end.
   PyObject* task() const { return task_.get(); }
-  // The server cancels the task, which isn't told as the application's fault.
+  // Notes that the server cancels the task, so that the log doesn't blame the application.
   void note_cancelled() { cancelled_ = true; }
-  // True once, when the exchange has been over for `timeout`, as far as earlier calls have seen it.
+  // Returns true once, when `timeout` has passed since the first call that found the exchange over.
   bool is_overdue(std::chrono::steady_clock::time_point now, std::chrono::duration<double> timeout);
-  // Breaks the ties to Python when the server closes under a running call.
+  // Drops the task when the server closes while the call runs.
   void abandon();
 
   void add_reference() {
@@ -102,12 +103,12 @@ class Cycle {
   virtual PyObject* make_scope() = 0;
   virtual bool exchange_over() const = 0;  // the response is complete, or the client has left
   virtual bool poll_writable() = 0;
-  // Who listens for the client's end: for HTTP whoever awaits receive() then; for WebSocket whoever
-  // has received any message in another task than the application's own, even if it doesn't wait
-  // now.
+  // Which tasks count as listeners for the client's leaving. False (HTTP): those that await
+  // receive() when it leaves. True (WebSocket): also those, other than the application's own, that
+  // have received any message before.
   virtual bool listening_lasts() const = 0;
-  // The next message for the application; `pending` when there is none yet. Null with an exception
-  // otherwise.
+  // Returns the next message for the application. Null means that there is none yet, if `pending`
+  // is set, or else that an exception is set.
   virtual PythonRef next_message(bool& pending) = 0;
   virtual void application_returned() = 0;
   virtual void application_failed() = 0;  // raised or was cancelled
@@ -115,8 +116,8 @@ class Cycle {
   AsgiApplication& application() { return *application_; }
   void queue();  // asks for run() soon
 
-  // What the core's callbacks do: something came that receive() gives, the connection takes more,
-  // and the client has left.
+  // The core's callbacks call these: something came that receive() gives, the connection takes more
+  // bytes, or the client has left.
   void note_received() {
     if (!receivers_.empty()) queue();
   }
@@ -129,23 +130,25 @@ class Cycle {
     end_waits();
   }
 
-  // What receive() returns: the next message, now or later.
+  // Returns the awaitable of a receive() for the next message.
   PyObject* next_or_wait();
-  // The same for the first message, and for the last, which is given as often as it is asked for,
-  // again only after a turn of the loop. They note who listens. Take `message` over (null passes
-  // an error on).
+  // Like next_or_wait(), for the first message, and for the last, which is given each time it is
+  // asked for; from the second time on only after a turn of the loop. They note which task listens.
+  // They steal `message`; if that is null, they return null and leave the exception.
   PyObject* first_message(PyObject* message);
   PyObject* last_message(PyObject* message);
-  // What send() returns when it need not wait, when it does, and when the connection tells which.
+  // Return the awaitable of a send() that needn't wait, of one that must wait, and of one for which
+  // the connection decides that.
   PyObject* sent();
   PyObject* wait_to_send() { return senders_.wait(wait_loop()); }
   PyObject* sent_or_wait() { return poll_writable() ? sent() : wait_to_send(); }
-  // The same once the client has left. Where somebody listens for that, the message is dropped:
-  // that one hears of it first and has time to act. So is one of a response that comes to an end
-  // by itself. Otherwise, and after that time, it raises ClientDisconnected (docs/design/0004).
+  // Returns the awaitable of a send() after the client has left. If a task listens for that, the
+  // message is dropped: the listener is to learn of it first and gets some time to act. A message
+  // of a response that comes to an end by itself is dropped too. Otherwise, and after that time,
+  // the await raises ClientDisconnected (docs/design/0004).
   PyObject* send_too_late();
 
-  // Ends the waits of an exchange that has ended, soon.
+  // Has run() end the waits soon, since the exchange has ended.
   void end_waits() {
     if (!receivers_.empty() || !senders_.empty()) queue();
   }
@@ -157,20 +160,20 @@ class Cycle {
   bool response_ends_ = false;  // by itself, as far as is known
 
  private:
-  // After so many send() that needn't wait, a look at the clock decides whether the task must let
+  // After so many calls of send() that needn't wait, the clock decides whether the task must let
   // others run.
   static constexpr unsigned kSendsPerLook = 32;
 
   const WaitLoop& wait_loop() const;
   bool start();
   bool wake();  // ends the waits that can be ended
-  // The application's own task, or another.
+  // Whether a task is the application's own or another.
   enum class Party : bool { Application, Other };
   Party party(PyObject* task) const;
   void note_listener(PyObject* listener);
-  // Does somebody listen for the client's end beside this one, who sends?
+  // Whether another task than the sender listens for the client's leaving.
   bool listens_beside(Party sender) const;
-  // May it send into nothing for a while?
+  // Whether the sender's messages are dropped for a while, after the client has left.
   bool may_send_on(Party sender) const { return response_ends_ || listens_beside(sender); }
   void ended();
 
@@ -192,7 +195,7 @@ class Cycle {
   bool running_ = false;
 };
 
-// What cycles of both kinds do with their responder in the core, which is gone once the exchange is
+// What both kinds of cycle do with their responder in the core, which is gone once the exchange is
 // over.
 template <typename Responder, typename Handler>
 class ResponderCycle : public Cycle, public Handler {

@@ -1,6 +1,6 @@
-// cppasgi-embed: the command `cppasgi` as one native process with CPython inside. Same Python
-// package, same flags; only the native part is linked in instead of imported. Uses the active
-// virtual environment: VIRTUAL_ENV, or the one the executable lies in.
+// cppasgi-embed: the command `cppasgi` as a native executable that has CPython inside. It runs the
+// same Python package with the same flags, but the extension module is linked in. It uses the
+// active virtual environment: VIRTUAL_ENV, or the one that the executable is in.
 #include <pybind11/pybind11.h>
 
 #include <cstdio>
@@ -11,19 +11,19 @@
 
 #include "asgi_bridge/module.h"
 
-// Under a top-level name: CPython knows no built-in submodules before 3.11.
+// The module has a top-level name because CPython before 3.11 has no built-in submodules.
 PYBIND11_MODULE(cppasgi_native, module) { cppasgi::bridge::define_module(module); }
 
 namespace {
 
 namespace fs = std::filesystem;
 
-// The Python package when it isn't in the environment: where `cmake --install` puts it, relative to
-// the executable.
+// Where `cmake --install` puts the Python package, relative to the executable. Used if the
+// environment doesn't have it.
 constexpr const char* kPackageFolder = "../lib/cppasgi";
 
-// What the process runs. The linked-in module takes the place of cppasgi._native before the package
-// is imported.
+// The program. It puts the linked-in module in the place of cppasgi._native before it imports the
+// package.
 constexpr const wchar_t* kMain =
     L"import importlib, sys\n"
     L"sys.modules['cppasgi._native'] = importlib.import_module('cppasgi_native')\n"
@@ -36,8 +36,8 @@ constexpr const wchar_t* kMain =
     L"there.')\n"
     L"CommandLineInterface.entrypoint()\n";
 
-// The interpreter whose environment we take part in; empty for the one CPython was built for.
-// CPython finds pyvenv.cfg, and with it everything else, from this name.
+// Returns the interpreter of the environment to use, or nothing for the one that CPython was built
+// for. CPython finds pyvenv.cfg, and so everything else, by this path.
 fs::path interpreter_of_environment(const fs::path& executable) {
   std::error_code ignored;
   if (const char* active = std::getenv("VIRTUAL_ENV")) {

@@ -14,7 +14,7 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// A number of bytes, if there is one.
+// Reads a number of bytes, if the message has one.
 bool read_number(PyObject* message, PyObject* key, std::optional<std::uint64_t>& number) {
   const PythonRef value = optional_item(message, key);
   if (!value) return PyErr_Occurred() == nullptr;
@@ -28,7 +28,8 @@ bool read_number(PyObject* message, PyObject* key, std::optional<std::uint64_t>&
   return true;
 }
 
-// A file object may have read ahead of its descriptor, so it is asked for its position.
+// Reads the position of a file. A file object may have read ahead of its descriptor, so it is
+// asked.
 bool read_position(PyObject* object, const FileSlice& file,
                    std::optional<std::uint64_t>& position) {
   if (PyLong_Check(object)) {
@@ -43,7 +44,7 @@ bool read_position(PyObject* object, const FileSlice& file,
   return true;
 }
 
-// Moves it to the end of the slice.
+// Moves the position to the end of the slice.
 bool move_position(PyObject* object, const FileSlice& file) {
   const std::uint64_t end = file.offset() + file.size();
   if (PyLong_Check(object)) {

@@ -1,6 +1,6 @@
-// One HTTP request and its response as ASGI sees them: what receive() gives, which messages send()
-// takes in which order (ASGI HTTP 2.5), and what an application's end means for the response.
-// websocket_cycle.h has the same sections.
+// The cycle of an HTTP request: what receive() gives, which messages send() takes in which order
+// (ASGI HTTP 2.5), and what the end of the application means for the response. websocket_cycle.h
+// has the same sections.
 #pragma once
 
 #include "asgi_bridge/cycle.h"
@@ -20,8 +20,8 @@ class HttpCycle final : public ResponderCycle<HttpResponder, HttpHandler> {
   // --- HttpHandler: called while libuv runs ---
 
   void on_content() override;
-  // Makes the bytes object that receive() is to give. Without the copies that this saves, an upload
-  // of 1 MiB costs 1.6 times the instructions.
+  // Makes the bytes object that receive() is to give, without a copy in between. Without this, an
+  // upload of 1 MiB takes 1.6 times the instructions.
   bool on_piece(std::string_view content) override;
   void on_writable() override;
   void on_disconnect() override;
@@ -56,8 +56,8 @@ class HttpCycle final : public ResponderCycle<HttpResponder, HttpHandler> {
   bool content_begun_ = false;
   bool sending_file_ = false;   // on_writable follows
   bool request_ended_ = false;  // the application has all of it
-  // Bytes that came while the application waits. They lead nowhere, so that the garbage collector
-  // need not know them.
+  // Bytes that came while the application waits. They refer to nothing, so the garbage collector
+  // needn't know them.
   PythonRef piece_;
 };
 

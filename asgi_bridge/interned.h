@@ -1,13 +1,13 @@
-// Python objects that every request uses: interned keys, constant values, types of asyncio. Made
-// once when the module is imported and kept until the process ends, as CPython keeps its own;
-// subinterpreters are not supported.
+// Python objects that every request uses: interned keys, constant values, types of asyncio. They
+// are made once, when the module is imported, and kept until the process ends. Subinterpreters
+// aren't supported.
 #pragma once
 
 #include <Python.h>
 
 namespace cppasgi::bridge {
 
-// Every string a scope or a message is made of: C++ name, text.
+// All strings that scopes and messages consist of: the name in C++, the text.
 #define CPPASGI_INTERNED_STRINGS(X)               \
   X(type, "type")                                 \
   X(asgi, "asgi")                                 \
@@ -112,10 +112,10 @@ struct Interned {
   PyObject* logger;               // logging.getLogger("cppasgi.server")
 };
 
-// Valid after init_interned(); its references are borrowed for the asker.
+// Valid after init_interned(). The references are borrowed.
 const Interned& interned();
 
-// Makes everything; -1 with a Python exception when it can't. A second call does nothing.
+// Makes the objects. Returns -1 with a Python exception on failure. A second call does nothing.
 int init_interned();
 
 }  // namespace cppasgi::bridge

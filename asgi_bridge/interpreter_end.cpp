@@ -7,9 +7,9 @@
 #include <csignal>
 #include <memory>
 
-// The C library's list of what a thread's end has to clean up. pthread.h has macros for it that
-// need a block of their own on the stack; glibc keeps the functions under them for old programs,
-// musl uses them still.
+// An entry in the C library's list of clean-ups at a thread's end. The macros of pthread.h need a
+// block of their own on the stack, so the functions below them are called; glibc keeps those for
+// old programs, and musl still uses them.
 #ifdef __GLIBC__
 using CleanUp = _pthread_cleanup_buffer;
 #else
@@ -31,7 +31,7 @@ bool interpreter_ends() {
 #endif
 }
 
-// The first that pthread_exit() does.
+// pthread_exit() calls this first.
 void on_thread_exit(void*) noexcept {
   if (!interpreter_ends()) return;  // the application ends the thread
   sigset_t all;
@@ -42,8 +42,7 @@ void on_thread_exit(void*) noexcept {
 
 class HeldThread {
  public:
-  // On the heap: glibc runs a clean-up before it unwinds the first frame if that lies above it on
-  // the stack, or if it doesn't lie on the stack at all.
+  // The entry is on the heap, because glibc runs such a clean-up before it unwinds the first frame.
   HeldThread() : clean_up_(std::make_unique<CleanUp>()) {
     _pthread_cleanup_push(clean_up_.get(), &on_thread_exit, nullptr);
   }

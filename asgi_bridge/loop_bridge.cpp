@@ -20,8 +20,8 @@ namespace {
 
 constexpr int kMaxTicks = 8;  // in one callback of asyncio's, whose others wait meanwhile
 
-// A callable that asyncio may keep longer than the bridge lives. It owns nothing, so that the
-// garbage collector need not know it.
+// A callable that asyncio may keep longer than the bridge lives. It owns nothing, so the garbage
+// collector needn't know it.
 struct Callback {
   PyObject_HEAD
   vectorcallfunc vectorcall;
@@ -90,9 +90,9 @@ bool LoopBridge::run(bool (LoopBridge::*function)()) {
 
 // Calls loop.<method>(first[, second], context=); null with an exception.
 PythonRef LoopBridge::call_loop(PyObject* method, PyObject* first, PyObject* second) {
-  // Kept here: the call may end in detach().
+  // The loop is kept here because the call may lead to detach().
   const PythonRef loop = asyncio_loop_;
-  // A context that is entered can't be entered again, and the loop may run inside this call of it.
+  // A context can't be entered twice, and the loop may run inside the call that runs now.
   const PythonRef context =
       running_ == 0 ? context_ : PythonRef::steal(PyContext_Copy(context_.get()));
   if (!context) return {};
@@ -117,7 +117,7 @@ bool LoopBridge::attach() {
          set_embedded_poller(asyncio_loop_.get(), loop_.backend_fd(), tick_.get());
 }
 
-// Ends all calls of ours; returns the asyncio loop, null if that was done before.
+// Disarms all callbacks. Returns the asyncio loop, or null if that was done before.
 PythonRef LoopBridge::let_go() {
   disarm(tick_);
   disarm(soon_);
@@ -138,7 +138,7 @@ void LoopBridge::detach() {
   const PythonRef asyncio_loop = let_go();
   if (!asyncio_loop) return;
   const PythonRef fd = PythonRef::steal(PyLong_FromLong(loop_.backend_fd()));
-  // A loop that is closed already has forgotten the reader.
+  // A loop that is closed already doesn't have the reader any more.
   if (fd && !PythonRef::steal(
                 PyObject_CallMethodOneArg(asyncio_loop.get(), interned().remove_reader, fd.get())))
     PyErr_Clear();
@@ -160,8 +160,8 @@ void LoopBridge::soon() {
     return;
   }
   soon_asked_ = true;
-  const TakenException exception;  // of a batch that ends with one
-  // A thread may call send() too, which loops don't notice while they wait.
+  const TakenException exception;  // a batch may have ended with one
+  // Another thread may call send() too, and a loop that waits doesn't notice call_soon().
   PyObject* method = PyThread_get_thread_ident() == thread_ ? interned().call_soon
                                                             : interned().call_soon_threadsafe;
   if (!call_loop(method, soon_.get())) PyErr_WriteUnraisable(soon_.get());
@@ -177,8 +177,8 @@ bool LoopBridge::run_ticks() {
   thread_ = PyThread_get_thread_ident();
   ticking_ = true;
   bool succeeded = true;
-  // What a tick brings is answered before the next: a connection whose request came with it, and
-  // that ends with its response, never gets to epoll.
+  // What a tick brings is answered before the next tick, so that a connection which ends with its
+  // first response never gets into the epoll set.
   for (int i = 0; i < kMaxTicks; ++i) {
     loop_.run_ready();
     succeeded = on_tick_();
@@ -202,7 +202,7 @@ void LoopBridge::arm_timer() {
   if (!due || *due >= timer_due_ || !asyncio_loop_) return;
   const TakenException exception;  // as in soon()
   cancel_timer();
-  // What applications did in these ticks may have taken long.
+  // Applications may have taken long in these ticks.
   const milliseconds left = std::max(*due - loop_.now(), milliseconds(0));
   const PythonRef delay =
       PythonRef::steal(PyFloat_FromDouble(static_cast<double>(left.count()) / 1000.0));

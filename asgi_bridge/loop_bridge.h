@@ -14,32 +14,34 @@
 
 namespace cppasgi::bridge {
 
-// Makes the type of the callables given to asyncio; -1 with a Python exception when it can't.
+// Makes the type of the callables that asyncio gets. Returns -1 with a Python exception on failure.
 int init_loop_bridge();
 
 class LoopBridge {
  public:
-  // `on_tick` follows each tick, `on_soon` a call of soon(). Each returns false with a
-  // Python exception for asyncio.
+  // `on_tick` is called after each tick, and `on_soon` after soon() was called. Each returns false
+  // with a Python exception for asyncio.
   LoopBridge(net::EventLoop& loop, PyObject* asyncio_loop, std::function<bool()> on_tick,
              std::function<bool()> on_soon);
   ~LoopBridge();
   LoopBridge(const LoopBridge&) = delete;
   LoopBridge& operator=(const LoopBridge&) = delete;
 
-  // Embeds the loop; false with a Python exception, as when the asyncio loop has no add_reader().
+  // Embeds libuv's loop. Returns false with a Python exception, for example if the asyncio loop has
+  // no add_reader().
   bool attach();
-  // Ends it. Callbacks that asyncio still holds do nothing from then on. Never raises.
+  // Ends that. Callbacks that asyncio still has do nothing from then on. Never raises.
   void detach();
-  // Does in a forked child what detach() does, but leaves the asyncio loop's descriptors alone: the
+  // Like detach(), for a forked child: leaves the descriptors of the asyncio loop alone, as the
   // parent has them too.
   void disown();
 
-  // Asks asyncio to call on_soon after what is ready now; once until it was called. A failure is
-  // reported, not raised. To ask may run Python: any of it, when garbage is collected meanwhile.
+  // Has asyncio call `on_soon` once, after the callbacks that are ready now. A failure is reported
+  // to sys.unraisablehook. This may run any Python code, as the garbage collector may run
+  // meanwhile.
   void soon();
-  // While one lives, the core is at work, which Python must not find half done: soon() waits for
-  // the end of the last.
+  // While one lives, the core is at work, and Python code must not find it in between: soon() is
+  // put off until the last one is destroyed.
   class Quiet {
    public:
     explicit Quiet(LoopBridge& bridge) : bridge_(bridge) { ++bridge_.quiet_; }
@@ -52,11 +54,11 @@ class LoopBridge {
    private:
     LoopBridge& bridge_;
   };
-  // The Python object that owns this: kept while one of our callbacks runs, as that may drop the
+  // Sets the Python object that owns this. It is kept while a callback runs, which may drop the
   // last other reference.
   void set_server(PyObject* server) { server_ = server; }
   PyObject* server() const { return server_; }
-  // What it owns, for the garbage collector; detach() is the end of that.
+  // Visits what this owns, for the garbage collector; detach() drops that.
   int traverse(visitproc visit, void* arg) const {
     Py_VISIT(asyncio_loop_.get());
     Py_VISIT(context_.get());
@@ -64,10 +66,10 @@ class LoopBridge {
     return 0;
   }
 
-  // Does libuv run, so that on_tick follows?
+  // Whether ticks run now, so that `on_tick` follows.
   bool ticking() const { return ticking_; }
 
-  // Runs what asyncio calls.
+  // Calls `function` for asyncio.
   bool run(bool (LoopBridge::*function)());
 
  private:
@@ -88,8 +90,8 @@ class LoopBridge {
   PythonRef tick_;
   PythonRef soon_;
   PythonRef on_timer_;
-  // attach()'s: ticks may be asked for inside any request, and what they start must not find that
-  // one's context variables.
+  // The context of attach(). Ticks may be asked for inside any request, but what they start must
+  // not see the context variables of that request.
   PythonRef context_;
   PythonRef timer_;  // asyncio's TimerHandle for the next libuv timer
   std::chrono::milliseconds timer_due_ = std::chrono::milliseconds::max();  // max(): none is armed

@@ -20,12 +20,13 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// asyncio's: a turn drops the cancelled timers when there are more than half of so many.
+// As in asyncio, a turn drops the cancelled timers if there are more timers than this and more than
+// half are cancelled.
 constexpr Py_ssize_t kMinTimersToDrop = 100;
 
 // --- call_soon ---
 
-// asyncio's own method of that name.
+// Calls asyncio's own method of that name.
 PyObject* call_stock(PyObject* name, PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                      PyObject* keywords) {
   const PythonRef function = PythonRef::steal(PyObject_GetAttr(interned().base_event_loop, name));
@@ -37,7 +38,8 @@ PyObject* call_stock(PyObject* name, PyObject* self, PyObject* const* arguments,
                              keywords);
 }
 
-// Adds a handle for a call of call_soon(callback, *args, context=None). Null with an exception.
+// Makes a handle ready for call_soon(callback, *args, context=None). Returns it, or null with an
+// exception.
 PythonRef add_call(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                    PyObject* keywords) {
   LoopCore* core = LoopCore::of(self);
@@ -115,8 +117,9 @@ PyObject* core_run_once(PyObject* self, PyObject*) noexcept {
   Py_RETURN_NONE;
 }
 
-// _waits_itself(): a turn that isn't ours, as nest_asyncio brings, is about to wait. False when it
-// must only look, as what threads have added since its beginning may have woken nobody.
+// _waits_itself(): called by a turn that isn't run_turn(), such as nest_asyncio's, before it waits.
+// Returns false if it must not block, because threads may have added callbacks since the turn began
+// without waking anybody.
 PyObject* core_waits_itself(PyObject* self, PyObject*) noexcept {
   return PyBool_FromLong(std::exchange(LoopCore::of(self)->wakes, Wakes::BySocket) ==
                          Wakes::BySocket);
@@ -124,7 +127,8 @@ PyObject* core_waits_itself(PyObject* self, PyObject*) noexcept {
 
 // --- the type ---
 
-// _watch(epoll descriptor, keys by descriptor): what the selector of the loop waits for. Once.
+// _watch(epoll descriptor, keys by descriptor) sets what the loop's selector waits for. To be
+// called once.
 PyObject* core_watch(PyObject* self, PyObject* arguments) noexcept {
   LoopCore* core = LoopCore::of(self);
   PyObject* keys = nullptr;
@@ -157,7 +161,7 @@ int core_set_ready(PyObject* self, PyObject* ready, void*) noexcept {
   PythonRef append = PythonRef::steal(PyObject_GetAttrString(ready, "append"));
   PythonRef popleft = PythonRef::steal(PyObject_GetAttrString(ready, "popleft"));
   if (!append || !popleft) return -1;
-  // The old ones go when all are there: with them go callbacks, which may run Python.
+  // The old objects are dropped at the end: that may free callbacks, and so run Python code.
   const PythonRef old_ready = PythonRef::steal(std::exchange(core->ready, Py_NewRef(ready)));
   const PythonRef old_append = PythonRef::steal(std::exchange(core->append, append.release()));
   const PythonRef old_popleft = PythonRef::steal(std::exchange(core->popleft, popleft.release()));

@@ -1,13 +1,13 @@
-// cppasgi._native.LoopCore: the part of an asyncio selector loop that every callback passes
-// through (call_soon, call_soon_threadsafe, time, one turn), as a base class before asyncio's own
-// (cppasgi.serving.native_loop.NativeLoop), which does everything else.
+// cppasgi._native.LoopCore: the methods of an asyncio selector loop that every callback needs
+// (call_soon, call_soon_threadsafe, time, and one turn). cppasgi.serving.native_loop.NativeLoop
+// inherits it and asyncio's own loop, which does everything else.
 #pragma once
 
 #include <Python.h>
 
 namespace cppasgi::bridge {
 
-// A new reference to the type; null with a Python exception. After init_interned() and
+// Makes the type. New reference, or null with a Python exception. Precondition: init_interned() and
 // init_loop_handle().
 PyObject* make_loop_core_type();
 

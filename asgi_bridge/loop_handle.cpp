@@ -98,17 +98,17 @@ PyObject* handle_get_args(PyObject* self, void*) noexcept {
   return arguments;
 }
 
-// Kept in the debug mode, in which no handle is ours.
+// asyncio keeps this in its debug mode, in which all handles are its own.
 PyObject* handle_get_source(PyObject*, void*) noexcept { Py_RETURN_NONE; }
 
-// So asyncio's own turn runs a handle.
+// asyncio's own turn runs a handle by this method.
 PyObject* handle_run(PyObject* self, PyObject*) noexcept {
   hold_at_interpreter_end();
   if (!run_handle(Handle::of(self)->loop, self)) return nullptr;
   Py_RETURN_NONE;
 }
 
-// The result of the callback, run in the handle's context; null with its exception.
+// Runs the callback in the handle's context. Returns its result, or null with its exception.
 PythonRef call_own(Handle* handle) {
   return call_in_context(handle->context, [handle] {
     const bool was_running = std::exchange(handle->running, true);
@@ -120,7 +120,7 @@ PythonRef call_own(Handle* handle) {
   });
 }
 
-// The same for one of asyncio's, which are those of watched descriptors and of timers.
+// Like call_own(), for a handle of asyncio's; those are for watched descriptors and timers.
 PythonRef call_stock(PyObject* handle) {
   const PythonRef callback = PythonRef::steal(PyObject_GetAttr(handle, interned().callback));
   const PythonRef arguments = PythonRef::steal(PyObject_GetAttr(handle, interned().arguments));
@@ -131,7 +131,8 @@ PythonRef call_stock(PyObject* handle) {
   });
 }
 
-// Hands the current exception to the loop's exception handler. False with one of that.
+// Passes the current exception to the loop's exception handler. Returns false with an exception of
+// that handler.
 bool report(PyObject* loop, PyObject* handle) {
   if (PyErr_ExceptionMatches(PyExc_SystemExit) || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
     return false;
@@ -174,7 +175,7 @@ bool run_handle(PyObject* loop, PyObject* object) {
   if (Py_TYPE(object) != handle_type) return call_stock(object) || report(loop, object);
   Handle* handle = Handle::of(object);
   const bool succeeded = call_own(handle) || report(loop, object);
-  // By the callback itself, which may also have run its own handle.
+  // The callback may have cancelled its own handle, and may even have run it.
   if (handle->cancelled && !handle->running) drop_call(handle);
   return succeeded;
 }

@@ -16,7 +16,7 @@ double monotonic_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// What Python may replace while it is called is kept here, as everywhere in a turn.
+// Here and everywhere in a turn, an object that Python code may replace is kept while it is used.
 bool add_ready(LoopCore* core, PyObject* handle) {
   const PythonRef append = PythonRef::share(core->append);
   if (!append) {  // it was garbage
@@ -33,7 +33,7 @@ constexpr double kClockResolution = 1e-9;   // of a steady clock, in seconds
 
 // --- timers ---
 
-// Takes the first timer out of the heap. Null with an exception.
+// Removes the first timer from the heap and returns it. Null with an exception.
 PythonRef pop_timer(LoopCore* core) {
   const PythonRef scheduled = PythonRef::share(core->scheduled);
   PythonRef first = PythonRef::steal(PyObject_CallOneArg(interned().heappop, scheduled.get()));
@@ -41,8 +41,8 @@ PythonRef pop_timer(LoopCore* core) {
   return first;
 }
 
-// When the first timer that isn't cancelled is due; infinity if there is none, NaN with an
-// exception. Drops the cancelled before it.
+// Returns when the first timer that isn't cancelled is due: infinity if there is none, NaN with an
+// exception. Drops the cancelled timers before it.
 double next_due(LoopCore* core) {
   while (PyList_GET_SIZE(core->scheduled) > 0) {
     const PythonRef first = PythonRef::share(PyList_GET_ITEM(core->scheduled, 0));
@@ -59,7 +59,8 @@ double next_due(LoopCore* core) {
   return HUGE_VAL;
 }
 
-// Makes the timers ready that are due, none before `due`. False with an exception.
+// Makes the timers ready that are due; the first one is due at `due`. Returns false with an
+// exception.
 bool move_due_timers(LoopCore* core, double due) {
   if (std::isinf(due)) return true;
   const double end = monotonic_seconds() + kClockResolution;
@@ -75,7 +76,7 @@ bool move_due_timers(LoopCore* core, double due) {
 
 // --- waiting ---
 
-// Makes one side of a watched descriptor ready. False with an exception.
+// Makes the reader or writer of a watched descriptor ready. Returns false with an exception.
 bool add_watcher(PyObject* self, PyObject* handle, PyObject* fileobj, PyObject* remove) {
   if (handle == Py_None) return true;
   const int cancelled = handle_cancelled(handle);
@@ -84,7 +85,8 @@ bool add_watcher(PyObject* self, PyObject* handle, PyObject* fileobj, PyObject* 
   return static_cast<bool>(PythonRef::steal(PyObject_CallMethodOneArg(self, remove, fileobj)));
 }
 
-// As selectors.EpollSelector.select() and asyncio's _process_events(). False with an exception.
+// Does for one event what selectors.EpollSelector.select() and asyncio's _process_events() do.
+// Returns false with an exception.
 bool add_event(PyObject* self, const net::EpollWaiter::Event& event) {
   constexpr long kRead = 1, kWrite = 2;  // selectors.EVENT_READ, EVENT_WRITE
   LoopCore* core = LoopCore::of(self);
@@ -108,13 +110,13 @@ bool add_event(PyObject* self, const net::EpollWaiter::Event& event) {
          (!writes || add_watcher(self, writer, fileobj, interned().internal_remove_writer));
 }
 
-// Waits for `timeout` milliseconds at most, -1 for ever, and makes the callbacks of what happened
-// ready. False with an exception.
+// Waits up to `timeout` milliseconds, or without end for -1, and makes the callbacks of the events
+// ready. Returns false with an exception.
 bool wait(PyObject* self, int timeout) {
   LoopCore* core = LoopCore::of(self);
   int count = 0;
-  // While other threads work for the application, the interpreter is let go of only when there is
-  // nothing to do: each time may cost two switches of threads.
+  // While other threads work for the application, the GIL is released only if there is nothing to
+  // do: each release may cost two switches of threads.
   if (timeout == 0 || core->called_from_thread) count = core->waiter->wait(0);
   if (count == 0 && timeout != 0) {
     core->called_from_thread = false;
@@ -138,14 +140,14 @@ bool wait(PyObject* self, int timeout) {
   return true;
 }
 
-// How many callbacks are ready; -1 with an exception.
+// Returns how many callbacks are ready, or -1 with an exception.
 Py_ssize_t count_ready(const LoopCore* core) {
   const PythonRef ready = PythonRef::share(core->ready);
   return PyObject_Size(ready.get());
 }
 
-// Milliseconds to wait for, -1 for ever; less than that with an exception. `due` is the first
-// timer's time.
+// Returns how many milliseconds to wait, -1 for without end, or less with an exception. `due` is
+// when the first timer is due.
 int timeout_of(LoopCore* core, double due) {
   constexpr int kFailed = -2;
   const Py_ssize_t ready = count_ready(core);
@@ -170,7 +172,8 @@ bool run_turn(PyObject* self) {
     const PythonRef poller = PythonRef::share(core->poller);
     if (poller && !run_handle(self, poller.get())) return false;
   }
-  // What these add is run in the next turn. One of them may run them all itself (nest_asyncio).
+  // Callbacks that these add run in the next turn. A callback may run all others itself
+  // (nest_asyncio).
   for (Py_ssize_t left = count_ready(core); left > 0; --left) {
     const PythonRef popleft = PythonRef::share(core->popleft);
     const PythonRef handle = PythonRef::steal(PyObject_CallNoArgs(popleft.get()));

@@ -1,5 +1,5 @@
-// The state of a LoopCore, and asyncio's turn on it: timers, the wait, and the callbacks that are
-// ready. Loop thread, with the GIL.
+// The state of a LoopCore, and a turn of it, as in asyncio: timers, the wait, and the callbacks
+// that are ready. Loop thread, with the GIL.
 #pragma once
 
 #include <Python.h>
@@ -10,15 +10,15 @@
 
 namespace cppasgi::bridge {
 
-// How a thread that adds a callback gets the loop to see it.
+// How a thread that adds a callback makes the loop notice it.
 enum class Wakes : std::uint8_t {
   BySocket,   // asyncio's own turn waits, or none does
   NotNeeded,  // a turn of ours runs, and looks before it waits
   ByEvent     // a turn of ours waits
 };
 
-// The attributes of asyncio.BaseEventLoop that a turn needs are kept here instead of in its
-// dictionary; Python finds them under the same names.
+// The attributes of asyncio.BaseEventLoop that a turn needs are here instead of in the object's
+// dictionary; Python sees them by the same names.
 struct LoopCore {
   PyObject_HEAD
   PyObject* ready;  // collections.deque of handles
@@ -45,10 +45,11 @@ struct LoopCore {
 // The clock of time.monotonic().
 double monotonic_seconds();
 
-// Makes a handle ready. False with an exception.
+// Makes a handle ready. Returns false with an exception on failure.
 bool add_ready(LoopCore* core, PyObject* handle);
 
-// asyncio's turn, without its debug mode. Precondition: there is a waiter. False with an exception.
+// Makes a turn as asyncio does, without its debug mode. Precondition: there is a waiter. Returns
+// false with an exception on failure.
 bool run_turn(PyObject* self);
 
 }  // namespace cppasgi::bridge

@@ -46,9 +46,9 @@ constexpr const char* kNoPair = "a header must be a pair of bytes";
 
 bool is_list_or_tuple(PyObject* object) { return PyList_Check(object) || PyTuple_Check(object); }
 
-// The headers as a list or tuple of lists or tuples: those of the message, which they mostly are,
-// or a copy. Other iterables run Python, which may change the message: then nothing of it is used
-// but what was copied.
+// Returns the headers as a list or tuple of lists or tuples: mostly those of the message itself,
+// otherwise a copy. Iterating over anything else runs Python code, which may change the message, so
+// only the copy is used then.
 PythonRef as_pairs(PyObject* headers) {
   PythonRef items =
       PythonRef::steal(PySequence_Fast(headers, "headers must be an iterable of pairs of bytes"));
@@ -66,7 +66,7 @@ PythonRef as_pairs(PyObject* headers) {
   return copy;
 }
 
-// `items` is a list or tuple.
+// Reads one header; `items` is a list or tuple.
 bool read_header(PyObject* items, http::Field& field) {
   if (PySequence_Fast_GET_SIZE(items) != 2) {
     PyErr_SetString(PyExc_ValueError, kNoPair);
@@ -203,7 +203,7 @@ bool read_response_start(PyObject* message, http::ResponseHead& head,
     }
     return false;
   }
-  // http.HTTPStatus and the like are ints too.
+  // Members of http.HTTPStatus are ints too.
   const long value = PyLong_AsLong(status.get());
   if (value == -1 && PyErr_Occurred() != nullptr) return false;
   if (value < 200 || value > 999) {

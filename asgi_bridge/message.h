@@ -1,7 +1,7 @@
 // ASGI messages: dicts to and from C++ values (ASGI HTTP and WebSocket specification 2.5), in
 // message.cpp and, for the response extensions, extension_message.cpp; no other file spells their
-// keys. Readers raise out of the application's own send(): they return false with a Python
-// exception set.
+// keys. Readers return false with a Python exception set, which the application's own send()
+// raises.
 #pragma once
 
 #include <Python.h>
@@ -17,7 +17,7 @@
 
 namespace cppasgi::bridge {
 
-// Makes the prototypes of received messages; -1 with a Python exception when it can't.
+// Makes the prototypes of received messages. Returns -1 with a Python exception on failure.
 int init_messages();
 
 // --- for receive(): each a new dict, or null with a Python exception ---
@@ -45,8 +45,8 @@ enum class MessageType : std::uint8_t {
   HttpResponseZerocopysend,
 };
 
-// Views of a str and of a bytes-like object, which they keep alive and unmoved. `what` names it in
-// the TypeError of another kind of object.
+// Views of a str and of a bytes-like object, which they keep alive and unmoved. read() raises
+// TypeError for another kind of object, which the text calls `what`.
 class TextView {
  public:
   bool read(PythonRef object, const char* what);
@@ -63,7 +63,7 @@ class BytesView {
   BytesView() = default;
   ~BytesView() {
     if (buffer_.obj == nullptr) return;
-    const TakenException exception;  // to release may run Python
+    const TakenException exception;  // PyBuffer_Release() may run Python code
     PyBuffer_Release(&buffer_);
   }
   BytesView(const BytesView&) = delete;
@@ -78,47 +78,48 @@ class BytesView {
   std::string_view view_;
 };
 
-// The type of a message that the application sent. ValueError for an unknown one, with Daphne's
-// text.
+// Reads the type of a message that the application sent. Raises ValueError for an unknown type,
+// with Daphne's text.
 bool read_type(PyObject* message, MessageType& type);
-// Its name; null-terminated.
+// Returns the type's name in ASGI, null-terminated.
 const char* name_of(MessageType type);
 
-// Fields as views into the message's bytes objects, which `alive` keeps. Names and values are
-// checked (RFC 9110 5.1, 5.5), so that no header can be injected. Whatever may run Python comes
-// before the first view here and in the other readers, and nothing may until the views have been
-// used.
+// Reads the fields as views into the message's bytes objects, which `alive` keeps. Names and values
+// are checked (RFC 9110 5.1, 5.5), so that no header can be injected. This and the other readers
+// run all Python code before they take the first view; no Python code may run from then on until
+// the views have been used.
 bool read_headers(PyObject* message, std::vector<http::Field>& fields,
                   std::vector<PythonRef>& alive);
-// "http.response.start" and "websocket.http.response.start".
+// Reads "http.response.start" or "websocket.http.response.start".
 bool read_response_start(PyObject* message, http::ResponseHead& head,
                          std::vector<PythonRef>& alive);
-// "http.response.body" and "websocket.http.response.body".
+// Reads "http.response.body" or "websocket.http.response.body".
 bool read_response_body(PyObject* message, BytesView& body, More& more_body);
 
-// The key "trailers" of "http.response.start".
+// Reads the key "trailers" of "http.response.start".
 bool read_announces_trailers(PyObject* message, bool& trailers);
-// "http.response.early_hint": values of Link, checked, as read_headers gives fields.
+// Reads "http.response.early_hint": the values of Link, checked, as views like those of
+// read_headers().
 bool read_early_hint(PyObject* message, std::vector<std::string_view>& links,
                      std::vector<PythonRef>& alive);
-// "http.response.trailers". ValueError for a field that may not be a trailer.
+// Reads "http.response.trailers". Raises ValueError for a field that may not be a trailer.
 bool read_trailers(PyObject* message, std::vector<http::Field>& fields,
                    std::vector<PythonRef>& alive, More& more_trailers);
 
-// "http.response.pathsend": opens the file, as Python's open() would. OSError when that can't be
-// done.
+// Reads "http.response.pathsend" and opens the file. Raises OSError on failure, like open() of
+// Python.
 bool read_pathsend(PyObject* message, FileSlice& file);
-// "http.response.zerocopysend": copies the descriptor. Without an offset the file is read from its
-// current position, which moves behind what is to be sent.
+// Reads "http.response.zerocopysend" and duplicates the descriptor. Without an offset the file is
+// read from its current position, which then moves to the end of the part that is sent.
 bool read_zerocopysend(PyObject* message, FileSlice& file, More& more_body);
 
-// "websocket.accept": `subprotocol` is empty for none.
+// Reads "websocket.accept"; `subprotocol` is empty for none.
 bool read_accept(PyObject* message, TextView& subprotocol, std::vector<http::Field>& fields,
                  std::vector<PythonRef>& alive);
-// "websocket.send": exactly one of text and bytes.
+// Reads "websocket.send", which has either text or bytes.
 bool read_websocket_send(PyObject* message, WebSocketMessage::Kind& kind, TextView& text,
                          BytesView& bytes);
-// "websocket.close".
+// Reads "websocket.close".
 bool read_close(PyObject* message, std::uint16_t& code, TextView& reason);
 
 }  // namespace cppasgi::bridge

@@ -1,4 +1,4 @@
-// Where the fields of a message that the application sends are read to.
+// The memory into which the fields of a sent message are read.
 #pragma once
 
 #include <memory>
@@ -10,16 +10,15 @@
 
 namespace cppasgi::bridge {
 
-// Views, and what keeps alive those objects that the message doesn't.
+// Views, and the objects that keep their bytes alive.
 struct MessageFields {
   http::ResponseHead head;
   std::vector<PythonRef> alive;
 };
 
-// Reading one message: its fields go into the spare ones, which have room from the message before,
-// and are the spare ones again at its end. Reading may run the application's code (an iterator of
-// headers), which may send another message meanwhile: that finds none and takes new ones. Loop
-// thread, with the GIL.
+// Lends a message the spare MessageFields, which have memory from the message before, and takes
+// them back at its end. Reading may run code of the application (an iterator of headers), which may
+// send another message meanwhile: for that one, new fields are made. Loop thread, with the GIL.
 class MessageReading {
  public:
   explicit MessageReading(std::unique_ptr<MessageFields>& spare)

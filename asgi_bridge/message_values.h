@@ -1,6 +1,5 @@
-// The values of a message's keys: what each reader of messages (message.cpp, extension_message.cpp)
-// needs. Like those, they return false, or null, with a Python exception set. Loop thread, with the
-// GIL.
+// Reads the values of a message's keys, for message.cpp and extension_message.cpp. On failure these
+// functions return false, or null, with a Python exception set. Loop thread, with the GIL.
 #pragma once
 
 #include <Python.h>
@@ -12,16 +11,18 @@
 
 namespace cppasgi::bridge {
 
-// The value of `key`; null without an exception when it is missing or None. It is kept, as whatever
-// is read after it may run the application's code, which may change the message.
+// Returns the value of `key`, or null without an exception if it is missing or None. The result is
+// a new reference because reading other values may run code of the application, which may change
+// the message.
 inline PythonRef optional_item(PyObject* message, PyObject* key) {
   PyObject* value = PyDict_GetItemWithError(message, key);
   return PythonRef::share(value == Py_None ? nullptr : value);
 }
-// The same, with ValueError when it is missing or None; `type` is the message's.
+// Like optional_item(), but raises ValueError if the value is missing or None. `type` is the
+// message's.
 PythonRef required_item(PyObject* message, PyObject* type, PyObject* key);
 
-// A truth value, false when it is missing.
+// Reads a truth value, which is false if it is missing.
 inline bool read_truth(PyObject* message, PyObject* key, bool& truth) {
   const PythonRef value = optional_item(message, key);
   if (!value && PyErr_Occurred() != nullptr) return false;
@@ -37,13 +38,14 @@ inline bool read_more(PyObject* message, PyObject* key, More& more) {
   return true;
 }
 
-// TypeError unless it is a str; `what` names the value, here and below.
+// Raises TypeError unless `object` is a str. `what` names the value in the text, here and below.
 bool check_text(PyObject* object, const char* what);
-// str and bytes as views, without running Python.
+// Read a str and a bytes object as views, without running Python code.
 bool read_text(PyObject* object, const char* what, std::string_view& text);
 bool read_header_bytes(PyObject* object, const char* what, std::string_view& bytes);
 
-// False with ValueError; `format` has a place for the object, which is kept while that is filled.
+// Raises ValueError with `format`, into which `object` is inserted; returns false. Keeps `object`
+// meanwhile.
 bool raise_invalid(const char* format, PyObject* object);
 
 }  // namespace cppasgi::bridge

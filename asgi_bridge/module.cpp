@@ -1,5 +1,5 @@
-// cppasgi._native: the list of everything Python can see of the C++ side, nothing else
-// (python/cppasgi/_native.pyi describes it).
+// Defines everything that Python can see of the C++ side; python/cppasgi/_native.pyi describes it
+// to Python.
 #include "asgi_bridge/module.h"
 
 #include <pybind11/stl.h>
@@ -46,14 +46,14 @@ using cppasgi::bridge::hold_at_interpreter_end;
 using cppasgi::bridge::to_milliseconds;
 using std::chrono::milliseconds;
 
-// (host, port), a path, or None for an unnamed Unix socket.
+// Returns (host, port), a path, or None for an unnamed Unix socket.
 py::object to_python(const Address& address) {
   if (address.family == Address::Family::Tcp) return py::make_tuple(address.host, address.port);
   if (address.host.empty()) return py::none();
   return py::str(address.host);
 }
 
-// The server that a Python object owns; null before it is made.
+// Returns the server that a Python object owns, or null before it is made.
 AsgiServer* server_of(PyObject* object) {
   auto owner = reinterpret_cast<py::detail::instance*>(object)->get_value_and_holder();
   return owner.holder_constructed() ? owner.value_ptr<AsgiServer>() : nullptr;
@@ -71,13 +71,14 @@ int server_clear(PyObject* self) noexcept {
   return 0;
 }
 
-// Before anything that is garbage with it is cleared: its loop still works.
+// This runs before the rest of the garbage is cleared, so the server's loop still works.
 void server_finalize(PyObject* self) noexcept {
   hold_at_interpreter_end();
   if (AsgiServer* server = server_of(self)) server->close();
 }
 
-// An application may refer to its server.
+// Makes the type's objects known to the garbage collector, as an application may refer to its
+// server.
 void make_collected(PyHeapTypeObject* heap_type) {
   PyTypeObject* type = &heap_type->ht_type;
   type->tp_flags |= Py_TPFLAGS_HAVE_GC;
@@ -125,12 +126,14 @@ void define_server(py::module_& module) {
       .def_property_readonly("running_applications", &AsgiServer::running_applications);
 }
 
-// Tells of the loop's silence in a block of the metrics memory; -1 is none.
+// The guard writes the loop's silence into a block of the metrics memory, unless `metrics_fd` is
+// -1.
 std::unique_ptr<LoopGuard> make_loop_guard(double limit, double period, int dump_signal, int status,
                                            int metrics_fd, std::size_t metrics_index) {
   LoopGuard::OnSilence on_silence;
   if (metrics_fd >= 0) {
-    // A mapping of its own: the guard's thread may outlive the server's by a moment.
+    // The guard has a mapping of its own, because its thread may run a moment longer than the
+    // server.
     auto metrics = std::make_shared<cppasgi::MetricsBlock>(metrics_fd, metrics_index);
     on_silence = [metrics](std::chrono::nanoseconds silence) {
       (*metrics)->loop_silence.set(static_cast<std::uint64_t>(silence.count()));

@@ -1,5 +1,5 @@
-// What fills the extension module, whichever name it has: cppasgi._native (extension.cpp), or a
-// top-level one in cppasgi-embed (embed_main.cpp).
+// Defines the extension module, which is called cppasgi._native (extension.cpp), or cppasgi_native
+// in cppasgi-embed (embed_main.cpp).
 #pragma once
 
 #include <pybind11/pybind11.h>

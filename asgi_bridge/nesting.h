@@ -1,7 +1,7 @@
-// Event loops that run inside one of their own callbacks: nest_asyncio patches asyncio for that, at
-// any time. Python calls no function whose context is entered already, so that what the loop calls
-// must not step the application's tasks then: while one of them ran the loop again, nothing of the
-// server's could be called.
+// Detects event loops that run inside one of their own callbacks, for which nest_asyncio patches
+// asyncio, at any time. Python can't enter a context twice. If a callback of ours stepped a task of
+// the application and that task ran the loop again, no callback of ours could be called meanwhile.
+// So once asyncio is patched, the loop steps all tasks.
 #pragma once
 
 #include <Python.h>
@@ -11,18 +11,18 @@
 namespace cppasgi::bridge {
 
 namespace nesting {
-inline bool patched = false;  // for good
+inline bool patched = false;  // once true, it stays so
 }  // namespace nesting
 
-// Looks whether asyncio was patched. Once in a tick: a look at each wake-up would take a hundredth
-// of what a WebSocket message does. Never raises.
+// Looks whether asyncio was patched. Called once in a tick, because a look at each wake-up would
+// take a hundredth of the time of a WebSocket message. Never raises.
 inline void look_for_nesting() {
   nesting::patched =
       nesting::patched ||
       PyDict_GetItemWithError(interned().asyncio_names, interned().nest_patched) != nullptr;
 }
 
-// May the process's loops run inside themselves?
+// Whether loops may run inside themselves.
 inline bool loops_nest() { return nesting::patched; }
 
 }  // namespace cppasgi::bridge

@@ -81,8 +81,8 @@ class TakenException {
   PythonRef exception_;
 };
 
-// What `call` returns (a PythonRef, null with an exception), run with `context` as the current one;
-// null with an exception too when that can't be entered.
+// Runs `call` in `context` and returns its result (a PythonRef). Returns null with an exception if
+// `call` does, or if the context can't be entered.
 template <typename Call>
 PythonRef call_in_context(PyObject* context, Call&& call) {
   if (PyContext_Enter(context) != 0) return {};

@@ -15,8 +15,8 @@ PyTypeObject* make_coroutine_type(PyType_Spec& spec) {
 }
 
 void set_stop_iteration(PyObject* value) {
-  // An instance, because PyErr_SetObject would take a tuple apart and an exception for the
-  // instance.
+  // An instance is made here, because PyErr_SetObject() would unpack a tuple, and would take an
+  // exception for the instance.
   const PythonRef owned = PythonRef::steal(value);
   const PythonRef exception = PythonRef::steal(PyObject_CallOneArg(PyExc_StopIteration, value));
   if (exception) PyErr_SetObject(PyExc_StopIteration, exception.get());

@@ -1,5 +1,5 @@
-// What the CPython types of the bridge have in common: the slots and methods of a coroutine made
-// from one send function, and the casts that the C API asks for.
+// Helpers for the CPython types of the bridge: the slots and methods of a coroutine, made from one
+// send function, and the casts that the C API needs.
 #pragma once
 
 #include <Python.h>
@@ -11,8 +11,8 @@
 namespace cppasgi::bridge {
 
 constexpr unsigned kFinalType = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-// One whose objects own others: the garbage collector is told of these by tp_traverse. Its objects
-// are made by PyObject_GC_New, and tracked when they are complete.
+// The flags of a type whose objects refer to others, and which tells the garbage collector of these
+// by tp_traverse. Its objects are made by PyObject_GC_New(), and tracked when they are complete.
 constexpr unsigned kCollectedType = kFinalType | Py_TPFLAGS_HAVE_GC;
 
 template <typename Function>
@@ -25,24 +25,25 @@ PyCFunction as_method(Function* function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-// The end of a tp_dealloc: frees an object of a heap type.
+// Frees an object of a heap type; the end of a tp_dealloc.
 inline void free_object(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   type->tp_free(self);
   Py_DECREF(type);
 }
 
-// Makes a type from its spec and registers it as collections.abc.Coroutine. New reference, or null.
+// Makes a type from its spec and registers it as a collections.abc.Coroutine. New reference, or
+// null.
 PyTypeObject* make_coroutine_type(PyType_Spec& spec);
 
 using SendFunction = PySendResult(PyObject* self, PyObject* argument, PyObject** result);
 using AbandonFunction = void(PyObject* self);
 
-// Raises StopIteration(value), as a coroutine's send() does at its end. Takes `value` over.
+// Raises StopIteration(value), as a coroutine's send() does at its end. Steals `value`.
 void set_stop_iteration(PyObject* value);
 
-// tp_iternext, which drives an await on CPython 3.12 and later. The end is null; None needs no
-// exception.
+// tp_iternext, by which CPython 3.12 and later steps an await. Returns null at the end, without an
+// exception if the result is None.
 template <SendFunction* send>
 PyObject* iternext_by(PyObject* self) noexcept {
   PyObject* result = nullptr;
@@ -57,7 +58,7 @@ PyObject* iternext_by(PyObject* self) noexcept {
   return result;
 }
 
-// The method send(value).
+// send(value).
 template <SendFunction* send>
 PyObject* send_by(PyObject* self, PyObject* value) noexcept {
   PyObject* result = nullptr;
@@ -68,7 +69,8 @@ PyObject* send_by(PyObject* self, PyObject* value) noexcept {
   return result;
 }
 
-// The method throw(exception) or throw(type, value, traceback): gives up, then raises it.
+// throw(exception) or throw(type, value, traceback): abandons the coroutine, then raises the
+// exception.
 PyObject* raise_thrown(PyObject* const* arguments, Py_ssize_t count);
 template <AbandonFunction* abandon>
 PyObject* throw_by(PyObject* self, PyObject* const* arguments, Py_ssize_t count) noexcept {
@@ -76,7 +78,7 @@ PyObject* throw_by(PyObject* self, PyObject* const* arguments, Py_ssize_t count)
   return raise_thrown(arguments, count);
 }
 
-// The method close().
+// close().
 template <AbandonFunction* abandon>
 PyObject* close_by(PyObject* self, PyObject*) noexcept {
   if constexpr (abandon != nullptr) abandon(self);
@@ -85,7 +87,7 @@ PyObject* close_by(PyObject* self, PyObject*) noexcept {
 
 inline PyObject* own_iterator(PyObject* self) noexcept { return Py_NewRef(self); }
 
-// CPython 3.10 and 3.11 drive an await by am_send, later ones by tp_iternext.
+// CPython 3.10 and 3.11 step an await by am_send, later versions by tp_iternext.
 #define CPPASGI_COROUTINE_SLOTS(send)                                 \
   {Py_am_await, as_slot(&own_iterator)}, {Py_am_send, as_slot(send)}, \
       {Py_tp_iter, as_slot(&own_iterator)}, {                         \

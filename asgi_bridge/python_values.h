@@ -1,5 +1,5 @@
-// Small conversions between C++ values and Python objects that scopes and messages share. Each
-// returns a new reference, or null (false) with a Python exception.
+// Conversions of C++ values to Python objects, for scopes and messages. Each returns a new
+// reference, or null (false) with a Python exception.
 #pragma once
 
 #include <Python.h>
@@ -11,11 +11,11 @@
 namespace cppasgi::bridge {
 
 PyObject* to_bytes(std::string_view bytes);
-// As Daphne: what isn't UTF-8 becomes U+FFFD.
+// Bytes that aren't UTF-8 become U+FFFD, as with Daphne.
 PyObject* to_text(std::string_view text);
-// A dict of borrowed keys and values.
+// Makes a dict; keys and values are borrowed.
 PyObject* to_dict(std::initializer_list<std::pair<PyObject*, PyObject*>> items);
-// Sets dict[key]; `value` is taken over and may be null with an exception set.
+// Sets dict[key]. Steals `value`; if that is null, returns false and leaves the exception.
 bool set_owned(PyObject* dict, PyObject* key, PyObject* value);
 
 }  // namespace cppasgi::bridge

@@ -21,7 +21,7 @@ PyObject* to_method(std::string_view method) {
   return to_text(method);
 }
 
-// A tuple of two, which are taken over and may be null with an exception set.
+// Makes a tuple of two. Steals both; if one is null, returns null and leaves the exception.
 PyObject* to_pair(PyObject* first, PyObject* second) {
   PyObject* pair = first != nullptr && second != nullptr ? PyTuple_New(2) : nullptr;
   if (pair == nullptr) {
@@ -34,7 +34,7 @@ PyObject* to_pair(PyObject* first, PyObject* second) {
   return pair;
 }
 
-// One dict per extension: a request's write must not reach another.
+// Each extension gets a dict of its own, lest a request see what another one wrote.
 PyObject* to_extensions(HttpExtensions extensions) {
   const Interned& names = interned();
   PythonRef dict = PythonRef::steal(PyDict_New());
@@ -58,8 +58,8 @@ bool ScopeMaker::init(std::string_view root_path) {
       PythonRef::steal(Py_BuildValue("{OsOs}", names.version, "3.0", names.spec_version, "2.5"));
   PythonRef root = PythonRef::steal(to_text(root_path));
   if (!http_asgi_ || !websocket_asgi_ || !root) return false;
-  // In the specification's order. Whatever differs between requests is overwritten, which never
-  // resizes the dict.
+  // The keys have the specification's order. Values that differ between requests are overwritten,
+  // which never resizes the dict.
   http_prototype_ = PythonRef::steal(to_dict({{names.type, names.http},
                                               {names.asgi, Py_None},
                                               {names.http_version, names.v1_1},
@@ -130,8 +130,8 @@ PyObject* ScopeMaker::websocket(const http::RequestHead& head, const ConnectionI
   return scope.release();
 }
 
-// What both kinds of scope have. The small dicts are copied: one request's write must not reach
-// another.
+// Sets the keys that both kinds of scope have. The small dicts are copied, lest a request see what
+// another one wrote.
 bool ScopeMaker::fill(PyObject* scope, PyObject* asgi, const http::RequestHead& head,
                       const ConnectionInfo& connection) {
   const Interned& names = interned();
@@ -157,7 +157,7 @@ bool ScopeMaker::fill(PyObject* scope, PyObject* asgi, const http::RequestHead& 
                                               : PyObject_CallMethod(state_.get(), "copy", nullptr));
 }
 
-// The last of the fields, as with Daphne.
+// The last of the fields counts, as with Daphne.
 bool ScopeMaker::set_root_path(PyObject* scope, const http::RequestHead& head) {
   for (std::size_t i = 0; i < head.field_count(); ++i) {
     const http::Field field = head.field(i);
@@ -168,9 +168,8 @@ bool ScopeMaker::set_root_path(PyObject* scope, const http::RequestHead& head) {
   return true;
 }
 
-// Without names that have an underscore: applications that turn names into variables, as WSGI does
-// and Django, couldn't tell the X_Remote_User of a client from the X-Remote-User of a proxy
-// (CVE-2015-0219).
+// Leaves out names with an underscore: applications that turn names into variables, as WSGI and
+// Django do, couldn't tell a client's X_Remote_User from a proxy's X-Remote-User (CVE-2015-0219).
 PyObject* ScopeMaker::make_headers(const http::RequestHead& head, bool with_root_path) {
   const std::size_t count = head.field_count();
   PythonRef list = PythonRef::steal(PyList_New(static_cast<Py_ssize_t>(count)));
@@ -188,7 +187,8 @@ PyObject* ScopeMaker::make_headers(const http::RequestHead& head, bool with_root
   return list.release();
 }
 
-// (host, port); for a Unix socket the client is None and the server (path, None).
+// to_client() and to_server() return (host, port). For a Unix socket the client is None and the
+// server (path, None).
 PyObject* ScopeMaker::to_client(const Address& address) {
   if (address.family == Address::Family::Unix) return Py_NewRef(Py_None);
   return clients_.get(address);

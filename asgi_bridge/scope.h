@@ -1,6 +1,6 @@
-// Makes ASGI scopes from request heads (ASGI HTTP 2.5 and WebSocket 2.5). What is the same for all
-// requests lies in prototypes that are copied; common header names are kept as bytes objects. Loop
-// thread, with the GIL.
+// Makes ASGI scopes of request heads (ASGI HTTP 2.5 and WebSocket 2.5). What is the same for all
+// requests is in prototypes, which are copied; names of header fields are cached as bytes objects.
+// Loop thread, with the GIL.
 #pragma once
 
 #include <Python.h>
@@ -17,7 +17,7 @@
 
 namespace cppasgi::bridge {
 
-// Extensions of ASGI that depend on the request.
+// The extensions of ASGI that depend on the request.
 struct HttpExtensions {
   bool early_hint = false;
   bool trailers = false;
@@ -26,26 +26,26 @@ struct HttpExtensions {
 
 class ScopeMaker {
  public:
-  // Prepares the prototypes; false with a Python exception. `root_path` is put into every scope as
-  // it is.
+  // Makes the prototypes. Returns false with a Python exception on failure. Every scope gets
+  // `root_path` as it is.
   bool init(std::string_view root_path);
-  // Every scope gets a shallow copy of `state` (None: no key) from now on.
+  // Has every scope get a shallow copy of `state` from now on, or no such key if it is None.
   void set_state(PyObject* state);
-  // What it owns that may lead anywhere, for the garbage collector.
+  // Visits what this owns that may refer to other objects, for the garbage collector.
   int traverse(visitproc visit, void* arg) const {
     Py_VISIT(state_.get());
     return 0;
   }
 
-  // Each a new dict, or null with a Python exception.
+  // Each returns a new dict, or null with a Python exception.
   PyObject* http(const http::RequestHead& head, const ConnectionInfo& connection,
                  HttpExtensions extensions);
   PyObject* websocket(const http::RequestHead& head, const ConnectionInfo& connection,
                       const std::vector<std::string>& subprotocols);
 
  private:
-  // A bounded, direct-mapped cache: a name that collides replaces the other, so that a client can't
-  // make it grow.
+  // A direct-mapped cache of a fixed size: a name replaces another one with the same hash, so that
+  // a client can't make the cache grow.
   class NameCache {
    public:
     PyObject* get(std::string_view name);  // new reference, or null
@@ -56,7 +56,7 @@ class ScopeMaker {
     std::array<PythonRef, kEntries> names_;
   };
 
-  // The same for (host, port): a connection's requests share the tuple.
+  // Like NameCache, for tuples (host, port), which the requests of a connection share.
   class AddressCache {
    public:
     PyObject* get(const Address& address);  // new reference, or null

@@ -26,7 +26,8 @@ bool TaskStarter::ask_for_factory() {
 PythonRef TaskStarter::start(PyObject* coroutine) {
   if (!ask_for_factory()) return {};
   if (eager_) {
-    // Not by vectorcall: types of C have none, and CPython would make a dict each time.
+    // This isn't a vectorcall, because the type in C has none, and CPython would make a dict each
+    // time.
     const PythonRef arguments = PythonRef::steal(PyTuple_Pack(1, coroutine));
     if (!arguments) return {};
     return PythonRef::steal(

@@ -1,4 +1,4 @@
-// Makes an asyncio task of an application's coroutine. Loop thread, with the GIL.
+// Makes asyncio tasks of the coroutines of applications. Loop thread, with the GIL.
 #pragma once
 
 #include <Python.h>
@@ -9,14 +9,14 @@ namespace cppasgi::bridge {
 
 class TaskStarter {
  public:
-  // `loop` makes the tasks. `plain` tells that its create_task() makes an asyncio.Task and nothing
-  // else, unless a task factory is set: then the first step may be taken at once (Python 3.12 on),
-  // but not where loops nest.
+  // `loop` makes the tasks. `plain` says that its create_task() just makes an asyncio.Task, unless
+  // a task factory is set. Then tasks may take their first step at once, from Python 3.12 on and
+  // unless loops nest.
   TaskStarter(PyObject* loop, bool plain) : loop_(PythonRef::share(loop)), plain_(plain) {}
-  // False with a Python exception.
+  // Returns false with a Python exception on failure.
   bool init();
 
-  // What it owns, for the garbage collector, and the end of that.
+  // Visits what this owns, for the garbage collector; clear() drops that.
   int traverse(visitproc visit, void* arg) const {
     Py_VISIT(loop_.get());
     Py_VISIT(eager_arguments_.get());
@@ -27,13 +27,14 @@ class TaskStarter {
     eager_arguments_.clear();
   }
 
-  // The next start() asks whether a task factory is set; those after it rely on the answer.
+  // Has the next start() ask whether a task factory is set. Later ones in the batch rely on the
+  // answer.
   void begin_batch() { asked_ = false; }
-  // A task that steps `coroutine`, or null with an exception: the loop's, its task factory's, or a
-  // SystemExit or KeyboardInterrupt out of the first step.
+  // Makes a task that steps `coroutine`. Null with an exception: of the loop, of its task factory,
+  // or SystemExit or KeyboardInterrupt of the first step.
   PythonRef start(PyObject* coroutine);
-  // Whether the tasks of this batch took their first step inside start(), as with asyncio's
-  // eager_task_factory; otherwise the loop takes it in its next turn.
+  // Whether the tasks of this batch take their first step inside start(), as with asyncio's
+  // eager_task_factory. Otherwise they take it in the loop's next turn.
   bool is_eager() const { return eager_; }
 
  private:

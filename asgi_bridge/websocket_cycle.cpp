@@ -106,7 +106,7 @@ PyObject* WebSocketCycle::send_accept(PyObject* message) {
   return completed_none();
 }
 
-// The client has left, or the application itself has closed or refused.
+// Whether the client has left, or the application itself has closed or refused.
 bool WebSocketCycle::is_too_late() const {
   return find_responder() == nullptr || state_ == State::Disconnected || state_ == State::Closed;
 }
@@ -189,7 +189,7 @@ void WebSocketCycle::application_failed() {
   leave(1011);
 }
 
-// Who still listens, in a task that the application has left behind, hears that it is over.
+// Tasks that the application has left behind receive websocket.disconnect from now on.
 void WebSocketCycle::leave(std::uint16_t code) {
   state_ = State::Closed;
   if (remains_ != nullptr) return;

@@ -1,5 +1,5 @@
-// One WebSocket as ASGI sees it: what receive() gives, which messages send() takes in which order
-// (ASGI WebSocket 2.5), and what an application's end means for the socket. http_cycle.h has the
+// The cycle of a WebSocket: what receive() gives, which messages send() takes in which order (ASGI
+// WebSocket 2.5), and what the end of the application means for the WebSocket. http_cycle.h has the
 // same sections.
 #pragma once
 
@@ -37,8 +37,8 @@ class WebSocketCycle final : public ResponderCycle<WebSocketResponder, WebSocket
   };
 
   PyObject* make_scope() override;
-  // Channels receives one message at a time in a task of its own, and the next one only when its
-  // consumer has dealt with that.
+  // Channels receives one message at a time in a task of its own, and waits for the next one only
+  // when its consumer has dealt with that.
   bool listening_lasts() const override { return true; }
   PythonRef next_message(bool& pending) override;
   void application_returned() override;
