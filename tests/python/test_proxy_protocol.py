@@ -1,4 +1,4 @@
-"""``--proxy-protocol`` and ``haproxy:`` endpoints: a preamble names the client, in front of HAProxy."""
+"""``--proxy-protocol`` and ``haproxy:`` endpoints: a preamble names the client."""
 
 from __future__ import annotations
 
@@ -138,9 +138,12 @@ def test_only_trusted_proxies_may_connect(server: StartServer) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_each_kind_of_endpoint(server: StartServer, tmp_path: Path, workers: str) -> None:
+def test_each_kind_of_endpoint(
+    server: StartServer, tmp_path: Path, workers: str, request: pytest.FixtureRequest
+) -> None:
     path = tmp_path / "site.sock"
     given = socket.create_server(("127.0.0.1", 0))
+    request.addfinalizer(given.close)
     plain, proxied = free_port(), free_port()
     process = server(
         APP,
@@ -160,10 +163,9 @@ def test_each_kind_of_endpoint(server: StartServer, tmp_path: Path, workers: str
         assert client[0] == "127.0.0.1"
     if workers == "2":  # the successors' sockets are of the same kinds
         process.send_signal(signal.SIGHUP)
-        process.wait_for_log("Worker 2 (process", timeout=20)
+        process.wait_for_log(r"Worker 2 \(process \d+\) has stopped", timeout=20)
         with Wire.open(("127.0.0.1", proxied)) as wire:
             assert seen(wire, VERSION_1) == (CLIENT, "http")
-    given.close()
 
 
 def test_flag_is_for_all_endpoints(server: StartServer) -> None:
@@ -229,7 +231,7 @@ def test_behind_haproxy(server: StartServer, tmp_path: Path, sends: str) -> None
         end = time.monotonic() + 15
         while True:
             with suppress(OSError, AssertionError), Wire.open(("127.0.0.1", port)) as wire:
-                client, scheme = seen(wire, b"")
+                seen(wire, b"")
                 break
             assert haproxy.poll() is None
             assert time.monotonic() < end, "haproxy doesn't serve"
