@@ -21,10 +21,10 @@ struct AsgiServerOptions {
   ServerOptions server;
   std::string root_path;
   int access_log_fd = -1;
-  bool plain_tasks = false;         // as in TaskStarter
-  bool sends_files = false;         // as AsgiApplication::set_sends_files
-  bool finishes_responses = false;  // as AsgiApplication::set_finishes_responses
-  // As AsgiApplication::set_patience.
+  bool plain_tasks = false;         // see TaskStarter
+  bool sends_files = false;         // see AsgiApplication::set_sends_files()
+  bool finishes_responses = false;  // see AsgiApplication::set_finishes_responses()
+  // See AsgiApplication::set_patience().
   std::chrono::milliseconds after_disconnect_timeout{60'000};
 };
 

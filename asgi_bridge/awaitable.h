@@ -29,7 +29,7 @@ PySendResult raise_reused();
 // reference, or null.
 PyObject* yield_once();
 
-// What waiters need of the asyncio loop. The server keeps it alive.
+// The parts of the asyncio loop that waiters need. The server keeps it alive.
 struct WaitLoop {
   explicit WaitLoop(PyObject* asyncio_loop) : loop(PythonRef::share(asyncio_loop)) {}
   // Returns false with a Python exception on failure.

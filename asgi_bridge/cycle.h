@@ -195,8 +195,8 @@ class Cycle {
   bool running_ = false;
 };
 
-// What both kinds of cycle do with their responder in the core, which is gone once the exchange is
-// over.
+// The base of both kinds of cycle: it has the handle of the responder in the core, which is gone
+// once the exchange is over.
 template <typename Responder, typename Handler>
 class ResponderCycle : public Cycle, public Handler {
  public:

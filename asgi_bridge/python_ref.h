@@ -1,5 +1,5 @@
-// What owns Python objects: a reference, and the exception that was set. Every use needs the GIL,
-// destruction too.
+// PythonRef owns a Python object, and TakenException the exception that was set. Every use needs
+// the GIL, and so does destruction.
 #pragma once
 
 #include <Python.h>

@@ -52,7 +52,8 @@ class WebSocketCycle final : public ResponderCycle<WebSocketResponder, WebSocket
   PyObject* send_denial_start(PyObject* message);
   PyObject* send_denial_body(PyObject* message);
 
-  // What is left for receive() when the connection is over.
+  // The messages that receive() still gives after the end of the connection, and the close code and
+  // reason that follow them.
   struct Remains {
     std::vector<WebSocketMessage> messages;
     std::size_t next = 0;

@@ -1,4 +1,4 @@
-// What is said with a piece of content on its way out, and what becomes of it (RFC 9110 6.4).
+// How a piece of content is sent, and the result of that (RFC 9110 6.4).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@ namespace cppasgi {
 // Whether more of the same follows; No ends the content.
 enum class More : bool { No, Yes };
 
-// What became of a piece of content.
+// The result of sending a piece of content.
 enum class SendStatus : std::uint8_t {
   Sent,
   TooLong,   // the piece exceeds the announced Content-Length: nothing of it was sent

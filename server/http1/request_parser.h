@@ -57,7 +57,7 @@ class RequestParser {
   void keep_refused(llhttp_errno_t code, std::string_view read);
   int fail(int status, std::string_view detail);
 
-  // What llhttp reports; a result other than 0 stops it.
+  // llhttp's callbacks call these; a result other than 0 stops llhttp.
   int take_target(std::string_view piece);
   int end_target();
   int take_protocol(std::string_view piece);

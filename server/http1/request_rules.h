@@ -11,7 +11,7 @@
 
 namespace cppasgi::http1 {
 
-// What a request's fields say about its framing and its response.
+// The properties of a request that decide its framing and its response.
 struct RequestTraits {
   bool keep_alive = true;         // the client's wish (RFC 9112 9.3)
   bool expects_continue = false;  // it waits for "100 Continue" (RFC 9110 10.1.1)

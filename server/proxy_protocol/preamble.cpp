@@ -159,7 +159,7 @@ Result read_binary(std::string_view bytes) {
   if (preamble.size > kMostBytes) return Broken{"the PROXY preamble is too long"};
   if (bytes.size() < preamble.size) return Incomplete{};
   bytes = bytes.substr(0, preamble.size);
-  // What stands behind the header of LOCAL, or of an unknown family, is to be skipped.
+  // The bytes after the header are skipped for LOCAL and for an unknown family.
   if (version_and_command == 0x20 || family == 0 || transport == 0) return preamble;
   preamble.names_client = true;
   const std::size_t addresses = read_addresses(bytes.substr(kHeaderBytes), family, preamble);
