@@ -118,7 +118,7 @@ FLAGS = [
 ]
 SWITCHES = [
     *("--check", "--daphne-strict", "--proxy-headers", "--no-server-name", "--reload"),
-    *("--sendfile", "--factory", "--date-header"),
+    *("--sendfile", "--factory", "--date-header", "--proxy-protocol"),
 ]
 LISTS = [
     *("--endpoint", "--header", "--access-log-exclude"),
