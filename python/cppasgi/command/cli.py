@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from cppasgi._native import end_at_sigterm, end_process_in, keep_freed_memory
 from cppasgi.command.configuration import ConfigurationError, configured, flag_keys, load_env_file
-from cppasgi.command.options import OptionParser, fixed_options, is_supervised
+from cppasgi.command.options import OptionParser, fixed_options, is_supervised, warnings_of
 from cppasgi.observing.access import open_access_log, reopen_access_log
 from cppasgi.observing.log_setup import (
     LogConfigError,
@@ -177,7 +177,7 @@ class CommandLineInterface:
             end_at_sigterm()
             worker = Worker.inherited(os.environ)
             if worker is None:
-                for warning in _warnings(options):
+                for warning in warnings_of(options):
                     logger.warning("%s", warning)
             if worker is None and is_supervised(options):
                 sys.exit(self._supervise(endpoints, options, args))
@@ -241,7 +241,7 @@ class CommandLineInterface:
             kind = "warning" if finding.is_warning else "problem"
             print(f"cppasgi: {kind}: {finding.text}", file=sys.stderr)
             problems += not finding.is_warning
-        for warning in _warnings(options):
+        for warning in warnings_of(options):
             print(f"cppasgi: warning: {warning}", file=sys.stderr)
         result = "failed" if problems else "passed"
         print(f"cppasgi: the check of {options.application} {result}", file=sys.stderr)
@@ -368,16 +368,6 @@ class CommandLineInterface:
 
 def _set_up_logging(options: argparse.Namespace) -> None:
     set_up_logging(options.verbosity, options.log_fmt, options.log_config)
-
-
-def _warnings(options: argparse.Namespace) -> list[str]:
-    """What is odd about the configuration, but doesn't keep the server from starting."""
-    warnings = list(options.configuration_warnings)
-    if not options.reload and (
-        options.reload_dir or options.reload_include or options.reload_exclude
-    ):
-        warnings.append("What --reload-dir, -include and -exclude say counts with --reload only")
-    return warnings
 
 
 def _tune_interpreter() -> None:

@@ -157,6 +157,16 @@ def is_supervised(options: argparse.Namespace) -> bool:
     return options.workers > 1 or any(getattr(options, name) for name in wanted)
 
 
+def warnings_of(options: argparse.Namespace) -> list[str]:
+    """What is odd about the configuration, but doesn't keep the server from starting."""
+    warnings = list(options.configuration_warnings)
+    if not options.reload and (
+        options.reload_dir or options.reload_include or options.reload_exclude
+    ):
+        warnings.append("What --reload-dir, -include and -exclude say counts with --reload only")
+    return warnings
+
+
 def _flags() -> list[Setting]:
     """All settings that are flags, by groups; those that may be repeated come last."""
     tables = (CommandSettings, ServerSettings)
