@@ -45,9 +45,11 @@ class PythonRef {
 // destructor sets the exception again, unless release() or clear() was called.
 class TakenException {
  public:
-  TakenException() : exception_(take()) {}
+  TakenException() {
+    if (PyErr_Occurred() != nullptr) take();
+  }
   ~TakenException() {
-    if (exception_) set(exception_.release());
+    if (exception_) set();
   }
   TakenException(const TakenException&) = delete;
   TakenException& operator=(const TakenException&) = delete;
@@ -58,25 +60,8 @@ class TakenException {
   void clear() { exception_.clear(); }
 
  private:
-#if PY_VERSION_HEX >= 0x030C0000
-  static PythonRef take() { return PythonRef::steal(PyErr_GetRaisedException()); }
-  static void set(PyObject* exception) { PyErr_SetRaisedException(exception); }
-#else
-  // Python before 3.12 makes the object only when somebody asks for it.
-  static PythonRef take() {
-    PyObject *type, *exception, *traceback;
-    PyErr_Fetch(&type, &exception, &traceback);
-    if (type == nullptr) return {};
-    PyErr_NormalizeException(&type, &exception, &traceback);
-    if (traceback != nullptr) PyException_SetTraceback(exception, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return PythonRef::steal(exception);
-  }
-  static void set(PyObject* exception) {
-    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
-  }
-#endif
+  void take();
+  void set();
 
   PythonRef exception_;
 };
