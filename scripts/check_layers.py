@@ -38,8 +38,8 @@ LAYERS: dict[str, list[str]] = {
     "server/process/": ["posix"],
     "server/net/": ["server/base/", "server/options.h", "libuv", "posix"],
     "server/in_progress.": [],
-    "server/session/access_log": ["server/base/", "server/http/", "server/session/", "posix"],
-    "server/session/trusted_proxies.": ["server/base/", "server/session/", "posix"],
+    "server/session/access_log": ["server/base/", "server/http/", "posix"],
+    "server/session/trusted_proxies.": ["server/base/", "posix"],
     # A connection knows no protocol. Exchanges know no version of HTTP. Drivers don't know one
     # another.
     "server/session/connection/": [
@@ -79,11 +79,14 @@ LAYERS: dict[str, list[str]] = {
     ],
     "server/session/drivers/proxy_": [
         "server/proxy_protocol/",
+        "server/session/drivers/opening_step.h",
+    ],
+    "server/session/drivers/opening_step.": ["server/session/drivers/protocols.h"],
+    "server/session/drivers/protocol": [  # protocols.h and protocol_chooser.cpp
         "server/session/connection/",
-        "server/session/drivers/protocols.h",
+        "server/session/drivers/opening_step.h",
         "server/session/session_host.h",
     ],
-    "server/session/drivers/": ["server/session/connection/", "server/session/session_host.h"],
     "server/session/": [
         "server/base/",
         "server/http/",
@@ -181,7 +184,8 @@ def is_allowed(kind: str, header: str, layer: str, allowed: list[str]) -> bool:
     if kind == "<":
         patterns = [LIBRARIES[name] for name in allowed if name in LIBRARIES]
         return any(re.fullmatch(pattern, header) for pattern in [STANDARD, *patterns])
-    return header.startswith(layer) or any(
+    is_own = header.startswith(layer) and "/" not in header[len(layer) :]
+    return is_own or any(
         header.startswith(entry) if entry.endswith("/") else header == entry for entry in allowed
     )
 

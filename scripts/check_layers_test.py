@@ -40,6 +40,9 @@ FORBIDDEN = [
     ("server/session/exchange/http_exchange.cpp", '"server/session/connection/connection.h"'),
     ("server/session/drivers/http1_driver.cpp", '"server/session/drivers/websocket_driver.h"'),
     ("server/session/drivers/websocket_driver.cpp", '"server/session/drivers/http1_driver.h"'),
+    ("server/session/drivers/protocol_chooser.cpp", '"server/session/drivers/http1_driver.h"'),
+    ("server/session/session_host.cpp", '"server/session/drivers/http1_driver.h"'),
+    ("server/session/access_log.cpp", '"server/session/exchange/http_exchange.h"'),
     ("server/server.h", "<pybind11/pybind11.h>"),
     ("server/attic/old.h", "<vector>"),  # a folder without a layer
     ("asgi_bridge/scope.cpp", '"server/session/connection/connection.h"'),

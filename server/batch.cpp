@@ -28,6 +28,7 @@ void Batch::flush_later(Connection& connection) {
   if (!std::exchange(connection.listed.to_flush, true)) {
     if (to_flush_.empty()) began_ = std::chrono::steady_clock::now();
     to_flush_.push_back(&connection);
+    worked_ = true;
     call_hook();
   }
   if (flushing_) return;
@@ -45,6 +46,7 @@ void Batch::resume_later(Connection& connection) {
 
 void Batch::remove_later(Connection& connection) {
   over_.push_back(&connection);
+  worked_ = true;
   call_hook();
 }
 

@@ -35,9 +35,11 @@ class Batch {
   // callbacks may be on the stack when it ends.
   void remove_over(const std::function<void(session::Connection&)>& remove);
   std::size_t over() const { return over_.size(); }
-  bool empty() const { return to_flush_.empty() && over_.empty(); }
-  // What this batch put off is done.
-  void end() { hook_called_ = false; }
+  // What this batch put off is done. Returns whether there was anything to send or to remove.
+  bool end() {
+    hook_called_ = false;
+    return std::exchange(worked_, false);
+  }
   // Forgets all work, but not who is over.
   void clear();
 
@@ -59,6 +61,7 @@ class Batch {
   std::chrono::steady_clock::time_point began_;
   bool flushing_ = false;
   bool hook_called_ = false;
+  bool worked_ = false;
 };
 
 }  // namespace cppasgi

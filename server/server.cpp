@@ -80,11 +80,10 @@ class Server::Impl final : public session::SessionHost {
 
   void finish_batch() {
     batch_.resume_all();
-    if (!batch_.empty()) heap_trimmer_.note_work();
     batch_.flush_all();
     remove_over();
     write_access_log();
-    batch_.end();
+    if (batch_.end()) heap_trimmer_.note_work();
     if (metrics->served.value() >= call_after_) {
       call_after_ = UINT64_MAX;
       call_();
@@ -104,6 +103,7 @@ class Server::Impl final : public session::SessionHost {
     InProgress in_progress;
     std::size_t returning = 0;
     for (auto& connection : connections_) {
+      if (connection->state() != Connection::State::Open) continue;
       session::Driver& driver = connection->driver();
       const session::Activity activity = driver.activity();
       in_progress += activity.in_progress;
@@ -119,7 +119,9 @@ class Server::Impl final : public session::SessionHost {
   }
 
   void cut_short() {
-    for (auto& connection : connections_) connection->driver().cut_short();
+    for (auto& connection : connections_) {
+      if (connection->state() == Connection::State::Open) connection->driver().cut_short();
+    }
   }
 
   void abort() {

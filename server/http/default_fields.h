@@ -1,4 +1,5 @@
-// The fields that the server adds to responses. This is the one place that names them.
+// The fields that the server adds to responses: who sets them and who writes them (Server's
+// default_fields() and http1::ResponseSerializer) have them from here.
 #pragma once
 
 #include <span>

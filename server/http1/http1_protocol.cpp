@@ -3,7 +3,6 @@
 // writes the bytes of responses.
 #include "server/http1/http1_protocol.h"
 
-#include "server/base/release.h"
 #include "server/http1/request_parser.h"
 
 namespace cppasgi::http1 {
@@ -22,11 +21,6 @@ std::size_t Http1Protocol::receive_data(std::string_view input) {
     if (std::holds_alternative<ContentReceived>(event)) expects_continue_ = false;
   }
   return consumed;
-}
-
-void Http1Protocol::end() {
-  parser_.reset();
-  release(events_);
 }
 
 bool Http1Protocol::between_requests() const { return parser_->state() == RequestState::Idle; }

@@ -59,11 +59,6 @@ class Http1Protocol {
   // Whether the request asks for a WebSocket in HTTP/1.0, which has no Upgrade (RFC 9110 7.8).
   bool is_old_handshake() const;
 
-  // To be called when the connection goes on with another protocol: frees what further requests
-  // would need. Only request() and bytes_to_send() may be used from then on.
-  void end();
-  // Frees the memory of request() as well, which is empty from then on.
-  void release_request() { request_.free_memory(); }
   // Prepares for the next request of the connection. Precondition: response_ended() and
   // keep_alive().
   void next_request();

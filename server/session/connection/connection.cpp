@@ -79,8 +79,9 @@ void Connection::flush() {
 // `tail` comes behind what the driver has.
 void Connection::write_out(std::string_view tail) {
   OutputBuffer& bytes = driver_->bytes_to_send();
-  const std::size_t taken =
-      state_ == State::Closing ? outgoing_.end(bytes) : outgoing_.write(bytes, tail);
+  const bool last = state_ == State::Closing;
+  if (last) bytes.append(tail);
+  const std::size_t taken = last ? outgoing_.end(bytes) : outgoing_.write(bytes, tail);
   if (taken != 0) incoming_.note_sent();
 }
 

@@ -173,6 +173,7 @@ void Http1Driver::exchange_ended() {
 
 void Http1Driver::end() {
   phase_ = Phase::Over;
+  since_ = host_.now();
   connection_.end();
 }
 
@@ -241,10 +242,11 @@ bool Http1Driver::disconnect(Blame blame) {
   } else {
     transport_.log().finish_late(Ending::Cut, transport_.missing_bytes());
   }
+  const bool denied = phase == Phase::Handshake && !handshake_->is_connecting();
   exchange_.disconnect();
   if (handshake_ != nullptr) handshake_->disconnect();
   // A response that lasts until the connection's end would look complete.
-  return phase == Phase::Exchange && !complete;
+  return (phase == Phase::Exchange && !complete) || denied;
 }
 
 }  // namespace cppasgi::session

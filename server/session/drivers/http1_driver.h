@@ -31,7 +31,8 @@ class Http1Driver final : public Driver {
   void cut_short() override;
   void refuse() override;
   bool disconnect(Blame blame) override;
-  bool client_may_send() const override { return !request_complete_; }
+  // A client whose handshake was refused may have sent frames already.
+  bool client_may_send() const override { return !request_complete_ || handshake_ != nullptr; }
   Activity activity() const override;
   std::chrono::milliseconds next_deadline() const override;
   void on_deadline(std::chrono::milliseconds now) override;
@@ -47,7 +48,7 @@ class Http1Driver final : public Driver {
     Head,       // a request head is coming in
     Exchange,   // a request is being received or answered
     Handshake,  // the application is asked whether it accepts a WebSocket
-    Over,       // the connection ends, or another driver has it
+    Over,       // the connection ends
   };
 
   void handle_events();

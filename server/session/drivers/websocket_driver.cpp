@@ -127,6 +127,7 @@ Activity WebSocketDriver::activity() const {
   Activity activity;
   activity.in_progress.websockets = 1;
   activity.client_returns = session_->state() == State::Open;
+  if (session_->state() == State::Over) activity.idle_since = session_->since();
   return activity;
 }
 

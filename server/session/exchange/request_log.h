@@ -24,7 +24,7 @@ class RequestLog {
   };
 
   // `host` must outlive the object.
-  explicit RequestLog(SessionHost& host) : host_(host) {}
+  explicit RequestLog(SessionHost& host) : host_(host), head_began_(host.now()) {}
 
   void begin_head();      // the first byte of a request is here
   void begin_request();   // its head is complete, and its time runs
@@ -57,7 +57,7 @@ class RequestLog {
   std::unique_ptr<Late> late_;
   // When the head was complete, if SessionHost::times_requests; 0 before.
   std::chrono::steady_clock::time_point received_;
-  std::chrono::milliseconds head_began_{0};
+  std::chrono::milliseconds head_began_;  // or the connection, before the first
   bool in_flight_ = false;
 };
 

@@ -132,6 +132,7 @@ void WebSocketSession::disconnect(std::uint16_t code, std::string_view reason,
   host_.metrics->websockets.subtract();
   host_.metrics->count_disconnect(counted);
   state_ = State::Over;
+  since_ = host_.now();
   if (handler_ != nullptr) std::exchange(handler_, nullptr)->on_disconnect(code, reason);
   host_.websockets.erase(id_);
 }

@@ -290,17 +290,6 @@ TEST_CASE("Http1Protocol: a bad chunk comes after what was good (RFC 9112 7.1)",
   CHECK_FALSE(protocol.keep_alive());
 }
 
-TEST_CASE("Http1Protocol: after the switch to another protocol the request is still there",
-          "[http1]") {
-  Http1Protocol protocol(kLimits);
-  protocol.receive_data(kGet);
-  protocol.end();
-  CHECK(protocol.request().target() == "/");
-  CHECK(protocol.events().empty());
-  protocol.release_request();
-  CHECK(protocol.request().target().empty());
-}
-
 TEST_CASE("Http1Protocol: the bytes after an offer to upgrade stay with the caller (RFC 9110 7.8)",
           "[http1]") {
   const std::string head =

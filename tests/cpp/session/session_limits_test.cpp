@@ -333,3 +333,44 @@ TEST_CASE("Session: a connection that is refused hears why, and starts no applic
   CHECK(wire->closed);
   CHECK(host.access() == "192.0.2.7:40000 \"- -\" 503 20\n");
 }
+
+TEST_CASE("Session: a refused connection's line counts from the connection's begin", "[session]") {
+  ServerOptions options;
+  options.access_log_format = "%(s)s %(M)s";
+  TestApplication application;
+  FakeHost host(application, options);
+  const auto wire = host.connect();
+  host.driver().refuse();
+  host.finish_batch();
+  CHECK(host.access() == "503 0\n");
+}
+
+TEST_CASE("Session: a connection that ends is idle since then only", "[session]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  host.pass(std::chrono::minutes(1));
+  wire->limit_room(0);
+  application.http.at(0)->answer("hello");
+  host.finish_batch();
+  CHECK(host.driver().activity().idle_since == host.now());
+}
+
+TEST_CASE("Session: a refused handshake's client may still be sending", "[session]") {
+  TestApplication application;
+  FakeHost host(application);
+  const auto wire = host.connect();
+  wire->send(
+      "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  host.finish_batch();
+  application.websockets.at(0)->responder()->close(1000, {});
+  host.finish_batch();
+  CHECK(wire->take().starts_with("HTTP/1.1 403 "));
+  CHECK(wire->shut_down);
+  CHECK_FALSE(wire->closed);
+  wire->end();
+  host.finish_batch();
+  CHECK(wire->closed);
+}

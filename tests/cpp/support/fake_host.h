@@ -99,7 +99,9 @@ class FakeHost final : private MemoryFile, public session::SessionHost {
 
   void drain(ShutdownReason reason = ShutdownReason::Stop) {
     shutdown_reason = reason;
-    for (const auto& connection : connections_) connection->driver().drain();
+    for (const auto& connection : connections_) {
+      if (connection->state() == session::Connection::State::Open) connection->driver().drain();
+    }
     finish_batch();
   }
 
