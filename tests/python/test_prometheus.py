@@ -102,10 +102,13 @@ def drop_websockets(process: ServerProcess) -> None:
 
 def read_nothing(process: ServerProcess) -> None:
     address = (process.host, process.port)
-    wires = [Wire.open(address, receive_buffer=4096).upgraded("/flood/any") for _ in range(5)]
-    time.sleep(0.3)
-    for wire in wires:
-        wire.reset()
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire.open(address, receive_buffer=4096)) for _ in range(5)]
+        for wire in wires:
+            wire.upgraded("/flood/any")
+        time.sleep(0.3)
+        for wire in wires:
+            wire.reset()
 
 
 def crowd(process: ServerProcess) -> None:

@@ -191,9 +191,13 @@ class Wire:
         return self.response()
 
     def upgraded(self, target: str, *headers: str) -> Wire:
-        """Sends an opening handshake, which must be accepted, and returns this connection."""
-        response = self.upgrade(target, *headers)
-        assert response.status == 101, response
+        """Sends an opening handshake and returns this connection, or closes it if refused."""
+        try:
+            response = self.upgrade(target, *headers)
+            assert response.status == 101, response
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def send_frame(self, opcode: int, payload: bytes | str = b"", **options: object) -> None:
