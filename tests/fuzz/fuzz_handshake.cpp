@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <set>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "require.h"
 #include "server/http/syntax.h"
 #include "server/websocket/handshake.h"
 
@@ -19,11 +18,7 @@ using namespace cppasgi;
 
 namespace {
 
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using cppasgi::test::require;
 
 std::string_view take_line(std::string_view& text) {
   const std::size_t end = text.find('\n');

@@ -2,26 +2,20 @@
 // decoder, written from RFC 9112 7.1 alone, finds, and the same however the bytes are cut. The
 // input is what follows the head. The second decoder has no opinion on extensions and trailers.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "require.h"
 #include "support/http1_log.h"
 
 namespace {
 
 using cppasgi::HttpLimits;
 using cppasgi::http1::Http1Protocol;
+using cppasgi::test::require;
 
 constexpr std::string_view kHead =
     "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-void require(bool condition, const char* rule) {
-  if (condition) return;
-  std::fprintf(stderr, "broken rule: %s\n", rule);
-  std::abort();
-}
 
 enum class End { Complete, Cut, Malformed, NoOpinion };
 

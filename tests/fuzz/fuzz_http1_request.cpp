@@ -3,10 +3,10 @@
 // follows from a hash of it.
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <set>
 #include <string>
 
+#include "require.h"
 #include "server/http/syntax.h"
 #include "server/http/target.h"
 #include "support/http1_log.h"
@@ -16,12 +16,7 @@ namespace {
 using cppasgi::HttpLimits;
 using cppasgi::http1::Http1Protocol;
 using cppasgi::test::Pieces;
-
-void require(bool condition, const char* rule) {
-  if (condition) return;
-  std::fprintf(stderr, "broken rule: %s\n", rule);
-  std::abort();
-}
+using cppasgi::test::require;
 
 void check_head(const cppasgi::http::RequestHead& head, const HttpLimits& limits) {
   namespace http = cppasgi::http;

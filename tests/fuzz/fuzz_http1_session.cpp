@@ -5,12 +5,12 @@
 // application answers it, so the corpus is plain requests.
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "require.h"
 #include "support/fake_host.h"
 #include "support/feed.h"
 #include "support/test_application.h"
@@ -19,12 +19,6 @@ using namespace cppasgi;
 using namespace cppasgi::test;
 
 namespace {
-
-void require(bool condition, const char* rule) {
-  if (condition) return;
-  std::fprintf(stderr, "broken rule: %s\n", rule);
-  std::abort();
-}
 
 std::uint32_t hash(std::string_view text, std::uint32_t seed = 2166136261U) {
   for (const char byte : text) seed = (seed ^ static_cast<unsigned char>(byte)) * 16777619U;

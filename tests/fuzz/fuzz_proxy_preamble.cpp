@@ -2,22 +2,17 @@
 // preamble doesn't take more bytes than there are, and what follows it changes nothing.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "require.h"
 #include "server/proxy_protocol/preamble.h"
 
 using namespace cppasgi::proxy_protocol;
 
 namespace {
 
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using cppasgi::test::require;
 
 bool same(const Preamble& a, const Preamble& b) {
   return a.size == b.size && a.names_client == b.names_client && a.client == b.client &&

@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "require.h"
 #include "support/feed.h"
 #include "support/websocket_frames.h"
 
@@ -50,12 +49,6 @@ inline Pieces single_bytes(std::string_view text) {
   Pieces pieces;
   for (std::size_t i = 0; i < text.size(); ++i) pieces.push_back(text.substr(i, 1));
   return pieces;
-}
-
-inline void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
 }
 
 }  // namespace cppasgi::test
