@@ -22,6 +22,7 @@ LAYERS: dict[str, list[str]] = {
     "server/metrics.": ["posix"],
     "server/base/file_slice.": ["server/base/", "posix"],
     "server/base/line_writer.": ["server/base/", "posix"],
+    "server/base/ip_address.": ["server/base/", "posix"],
     "server/base/heap.": ["server/base/", "malloc", "posix"],
     "server/base/": [],
     "server/http/": ["server/base/"],

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+#include "server/base/ip_address.h"
+
 namespace cppasgi::proxy_protocol {
 namespace {
 
@@ -34,8 +36,7 @@ std::string_view take_word(std::string_view& line) {
 bool parse_host(std::string_view text, int family, std::string& host) {
   std::array<unsigned char, kIpv6Bytes> address{};
   std::array<char, INET6_ADDRSTRLEN> canonical{};
-  if (text.size() >= canonical.size() || text.find('\0') != std::string_view::npos) return false;
-  if (inet_pton(family, std::string(text).c_str(), address.data()) != 1) return false;
+  if (!read_ip_address(family, text, address.data())) return false;
   host = inet_ntop(family, address.data(), canonical.data(), canonical.size());
   return true;
 }

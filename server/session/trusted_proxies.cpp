@@ -1,11 +1,12 @@
 #include "server/session/trusted_proxies.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
+
+#include "server/base/ip_address.h"
 
 namespace cppasgi::session {
 
@@ -67,16 +68,13 @@ bool TrustedProxies::is_address(std::string_view text) {
 }
 
 bool TrustedProxies::parse(std::string_view text, Bytes& bytes, bool& is_ipv4) {
-  std::array<char, INET6_ADDRSTRLEN + 1> terminated{};
-  if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
-  std::copy(text.begin(), text.end(), terminated.begin());
-  is_ipv4 = inet_pton(AF_INET, terminated.data(), bytes.data() + 12) == 1;
+  is_ipv4 = read_ip_address(AF_INET, text, bytes.data() + 12);
   if (is_ipv4) {
     std::fill_n(bytes.begin(), 10, std::uint8_t{0});
     bytes[10] = bytes[11] = 0xff;
     return true;
   }
-  return inet_pton(AF_INET6, terminated.data(), bytes.data()) == 1;
+  return read_ip_address(AF_INET6, text, bytes.data());
 }
 
 }  // namespace cppasgi::session
