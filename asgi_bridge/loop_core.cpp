@@ -20,8 +20,8 @@ namespace cppasgi::bridge {
 
 namespace {
 
-// As in asyncio, a turn drops the cancelled timers if there are more timers than this and more than
-// half are cancelled.
+// A turn drops the cancelled timers, as asyncio does, if there are more timers than this and more
+// than half of them are cancelled.
 constexpr Py_ssize_t kMinTimersToDrop = 100;
 
 // --- call_soon ---

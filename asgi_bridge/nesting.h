@@ -1,7 +1,7 @@
 // Detects event loops that run inside one of their own callbacks, for which nest_asyncio patches
 // asyncio, at any time. Python can't enter a context twice. If a callback of ours stepped a task of
 // the application and that task ran the loop again, no callback of ours could be called meanwhile.
-// So once asyncio is patched, the loop steps all tasks.
+// That is why the loop steps all tasks once asyncio is patched.
 #pragma once
 
 #include <Python.h>

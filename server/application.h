@@ -127,7 +127,7 @@ class WebSocketResponder {
 
   // --- in state Connecting ---
 
-  // Those that the client offers, in its order of preference.
+  // The subprotocols that the client offers, in its order of preference.
   virtual const std::vector<std::string>& subprotocols() const {
     static const std::vector<std::string> none;
     return none;
@@ -135,7 +135,7 @@ class WebSocketResponder {
   // Answers the opening handshake with 101; `subprotocol` empty for none.
   virtual void accept(std::string_view /*subprotocol*/,
                       const std::vector<http::Field>& /*fields*/) {}
-  // Or refuses it with a response of the application's choice, as for HTTP. The state is Denying
+  // Refuses it with a response of the application's choice, as for HTTP. The state is Denying
   // then.
   virtual void deny_head(const http::ResponseHead& /*head*/) {}
   virtual SendStatus deny_content(std::string_view /*content*/, More /*more*/) {

@@ -16,8 +16,8 @@ constexpr int kBusyPart = 4;
 // After so many looks at a busy process it is trimmed all the same: it may have needed more memory
 // before than it needs now.
 constexpr int kMostBusyLooks = 15;
-// So little memory beyond that of the beginning isn't worth trimming, and freeing so little wasn't
-// worth it either.
+// A heap that has grown by less than kLittle since the beginning isn't trimmed. A trim that freed
+// less than kVain was in vain.
 constexpr std::size_t kLittle = 16 * 1024 * 1024;
 constexpr std::size_t kVain = 1024 * 1024;
 // Trimming that frees little takes at most a two-hundredth of the time: for a heap of many small

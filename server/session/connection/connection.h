@@ -30,7 +30,7 @@ class Connection final : public Transport {
   // many, and the driver tells it so. Call it once.
   void start(std::unique_ptr<Driver> driver, bool refused = false);
   Driver& driver() const { return *driver_; }
-  // Whose ends these are. A step before the first driver may know better than the stream.
+  // The two ends of the connection. A step before the first driver may know better than the stream.
   ConnectionInfo info;
 
   // --- by the server ---

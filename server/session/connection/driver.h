@@ -75,7 +75,7 @@ class Driver {
   // The time for that is over: what is in progress ends now, with an error where one can be sent.
   virtual void cut_short() = 0;
   // There are too many connections: this one, which is new, is told so and ends.
-  virtual void refuse() = 0;
+  virtual void refuse() { cut_short(); }
   // The connection is gone, by the fault of `blame`; the application hears of it. Returns whether
   // the client would take what it has received for a whole response if the connection ended as
   // usual.

@@ -13,12 +13,12 @@ namespace cppasgi::session {
 
 namespace {
 
-// From here on a write of its own costs less than a copy.
+// Content of this size or more costs less in a write of its own than as a copy.
 constexpr std::size_t kLongContentBytes = 16 * 1024;
 
 // nginx's status for a client that left before the response began.
 constexpr int kClientLeft = 499;
-// For a request whose server left: nobody was sent that.
+// The status that is logged for a request whose server left; nobody was sent it.
 constexpr int kServiceUnavailable = 503;
 
 }  // namespace

@@ -30,7 +30,7 @@ class Http1Transport final : public HttpTransport {
   void next_request();
   // Hands the request over to a WebSocket.
   WebSocketRequest take_request();
-  // Whose request it is.
+  // The connection as the request's client has it.
   const ConnectionInfo& connection() const {
     return forwarded_ == nullptr ? connection_.info : *forwarded_;
   }

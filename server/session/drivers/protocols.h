@@ -2,6 +2,7 @@
 // another.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -22,12 +23,14 @@ struct Protocol {
   std::function<std::unique_ptr<Driver>(SessionHost& host, Connection& connection)> make;
 };
 
-// Each needs `host` and `connection` or `transport` to outlive the driver.
-// The first of a new connection: HTTP/1, unless its first bytes speak for one of `others`, which
-// must outlive the driver.
+// All arguments of these functions but `session` must outlive the driver.
+
+// Makes the first driver of a connection. It speaks HTTP/1, unless the connection's first bytes
+// speak for one of `others`.
 std::unique_ptr<Driver> make_first_driver(SessionHost& host, Connection& connection,
                                           const std::vector<Protocol>& others);
-// Before that: what a proxy says of the client in a preamble.
+// Makes the driver that comes before the first one where a proxy writes a preamble about the
+// client.
 std::unique_ptr<Driver> make_proxy_driver(SessionHost& host, Connection& connection,
                                           const std::vector<Protocol>& others);
 std::unique_ptr<Driver> make_http1_driver(SessionHost& host, Connection& connection);

@@ -30,7 +30,6 @@ class WebSocketDriver final : public Driver {
   void on_writable() override { session_->resume_sending(); }
   void drain() override { session_->drain(); }
   void cut_short() override { transport_.cut(Blame::Client); }
-  void refuse() override { transport_.cut(Blame::Server); }
   bool disconnect(Blame blame) override;
   bool client_may_send() const override { return !session_->protocol().close_received(); }
   Activity activity() const override;

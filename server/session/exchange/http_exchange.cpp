@@ -138,7 +138,7 @@ void HttpExchange::complete() {
   transport_.exchange_ended();
 }
 
-// From here on the application's handle finds nothing.
+// The application's handle finds nothing from here on.
 void HttpExchange::end() {
   if (!active_) return;
   active_ = false;

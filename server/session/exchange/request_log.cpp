@@ -46,7 +46,7 @@ void RequestLog::finish_late(Ending ending, std::uint64_t missing_bytes) {
   add(late->request, late->client, {late->status, content_bytes, late->route}, taken, ending);
 }
 
-// From the head on, or from its first byte if it isn't whole.
+// The time since the head was whole, or since its first byte if it isn't.
 steady_clock::duration RequestLog::time() const {
   if (!host_.times_requests) return {};
   if (received_ == steady_clock::time_point{}) return host_.now() - head_began_;

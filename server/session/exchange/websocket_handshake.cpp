@@ -58,7 +58,7 @@ void WebSocketHandshake::accept(std::string_view subprotocol,
   if (host_.draining()) opened.drain();
 }
 
-// Null for none.
+// Returns null if the messages aren't to be compressed.
 std::unique_ptr<websocket::MessageDeflate> WebSocketHandshake::agree_on_deflate() {
   if (!deflate_offer_) return nullptr;
   auto deflate = host_.deflate.accept(*deflate_offer_);

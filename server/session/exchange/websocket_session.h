@@ -6,9 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "server/application.h"
 #include "server/session/connection/transport.h"

@@ -34,7 +34,7 @@ struct CountedClient {
   std::uint64_t responses(int status) {
     return metrics().responses.at(static_cast<std::size_t>(status - 100)).value();
   }
-  // Of all close codes.
+  // Counts disconnects with any close code.
   std::uint64_t disconnects() {
     std::uint64_t sum = 0;
     for (const Counter& counter : metrics().disconnects_1000) sum += counter.value();

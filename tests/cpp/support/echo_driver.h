@@ -42,7 +42,6 @@ class EchoDriver final : public session::Driver {
   OutputBuffer& bytes_to_send() override { return output_; }
   void drain() override { connection_.end(); }
   void cut_short() override { connection_.cut(session::Blame::Server); }
-  void refuse() override { connection_.end(); }
   bool client_may_send() const override { return true; }
   session::Activity activity() const override { return {.in_progress = {}, .idle_since = heard_}; }
   void log(std::string_view what) const override { host_.log(what, &connection_.info.client); }
